@@ -1,11 +1,52 @@
 export {
-  ERROR_CODES,
-  ERROR_KINDS,
-  type ErrorCode,
-  type ErrorKind,
-  Rejection,
-  type RejectionDetails,
-  type RejectionOptions,
-  type ValidationIssue,
-} from './errors.ts';
+  type Agent,
+  agentSchema,
+  KEY_SCOPES,
+  type KeyScope,
+  TRUST_LEVELS,
+  type TrustLevel,
+  trustNumber,
+} from './agent.ts';
+export {
+  ENTRY_TYPES,
+  type Entry,
+  type EntryDraft,
+  type EntryType,
+  OUTCOME_RESULTS,
+  type OutcomeResult,
+} from './audit-entry.ts';
+export type { CallKind, Outcome } from './call.ts';
+export {
+  type ConfigDocument,
+  configDocumentSchema,
+  configJsonSchema,
+  secretEntrySchema,
+  UNSUPPORTED_FIELDS,
+  type ValueSource,
+  valueSourceSchema,
+} from './config-document.ts';
+export { type Credential, credentialSchema } from './credential.ts';
+export type { RejectionDetails, RejectionOptions, ValidationIssue } from './errors.ts';
+export { ERROR_CODES, ERROR_KINDS, type ErrorCode, type ErrorKind, Rejection } from './errors.ts';
+export { type ExecuteRequest, executeRequestSchema } from './execute.ts';
+export {
+  type Action,
+  actionSchema,
+  type Integration,
+  type IntegrationInput,
+  integrationSchema,
+  RISK_TIERS,
+} from './integration.ts';
+export {
+  base64Schema,
+  cidrSchema,
+  environmentSchema,
+  hostSchema,
+  idSchema,
+  methodSchema,
+  NAME_PATTERN,
+  nameSchema,
+  uniqueList,
+} from './names.ts';
 export { PROBLEM_MEDIA_TYPE, PROBLEM_TYPE_BASE, type Problem, toProblem } from './problem.ts';
+export { type Rule, ruleSchema } from './rule.ts';

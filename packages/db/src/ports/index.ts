@@ -1,0 +1,12 @@
+export { ADMIN_ROLES, type AdminRecord, type AdminRole, type AdminsPort } from './admins.ts';
+export type { AgentKeyRecord, AgentRecord, AgentsPort, NewAgentKey } from './agents.ts';
+export type { AuditPort, AuditQuery } from './audit.ts';
+export type { CallJournal, IntentDraft, OutcomeDraft } from './call-journal.ts';
+export type { DbContext, Origin, Page, PageRequest, Transaction } from './context.ts';
+export { DbError, type DbErrorCode } from './db-error.ts';
+export type { DirectoryPort, TenantDirectory } from './directory.ts';
+export type { IntegrationRecord, IntegrationsPort } from './integrations.ts';
+export { GLOBAL_TENANT, type PolicyRuleRecord, type PolicyRulesPort } from './policy-rules.ts';
+export type { DbRepositories, RunInTransaction } from './repositories.ts';
+export type { SecretEnvelopeVersion, SecretRecord, SecretsPort } from './secrets.ts';
+export type { TenantRecord, TenantsPort } from './tenants.ts';

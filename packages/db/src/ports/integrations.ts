@@ -1,0 +1,29 @@
+import type { Integration } from '@postern/schemas';
+import type { DbContext, Origin, Page, PageRequest } from './context.ts';
+
+export interface IntegrationRecord {
+  readonly tenant: string;
+  readonly id: string;
+  readonly name: string;
+  /** All members with their defaults filled in. */
+  readonly spec: Integration;
+  readonly origin: Origin;
+  readonly version: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface IntegrationsPort {
+  create(tenant: string, spec: Integration, origin: Origin, context?: DbContext): Promise<IntegrationRecord>;
+  getById(tenant: string, id: string, context?: DbContext): Promise<IntegrationRecord | undefined>;
+  getByName(tenant: string, name: string, context?: DbContext): Promise<IntegrationRecord | undefined>;
+  listByTenant(tenant: string, page: PageRequest, context?: DbContext): Promise<Page<IntegrationRecord>>;
+  update(
+    tenant: string,
+    id: string,
+    spec: Integration,
+    options: { ifVersion?: number; origin?: Origin },
+    context?: DbContext,
+  ): Promise<IntegrationRecord>;
+  remove(tenant: string, id: string, context?: DbContext): Promise<void>;
+}

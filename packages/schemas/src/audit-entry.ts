@@ -1,0 +1,72 @@
+import type { CallKind, Outcome } from './call.ts';
+
+export const ENTRY_TYPES = [
+  'intent',
+  'outcome',
+  'denied',
+  'violation',
+  'ssrf.denied',
+  'secret.written',
+  'secret.activated',
+  'secret.rewrapped',
+  'policy.activated',
+  'access.refused',
+  'export',
+  'admin.created',
+  'admin.updated',
+  'admin.removed',
+  'admin.applied',
+  'admin.login',
+] as const;
+export type EntryType = (typeof ENTRY_TYPES)[number];
+
+export const OUTCOME_RESULTS = ['done', 'failed', 'not_sent', 'unknown'] as const;
+export type OutcomeResult = (typeof OUTCOME_RESULTS)[number];
+
+/**
+ * One audit record before the log gives it `id` and `seq`. Members are absent when without meaning. Times are integer
+ * milliseconds since the epoch. `url` is the canonical URL without its query: values stay out until redaction exists.
+ */
+export interface EntryDraft {
+  readonly at: number;
+  readonly tenant: string;
+  readonly type: EntryType;
+  readonly requestId?: string;
+  readonly agent?: string;
+  readonly environment?: string;
+  readonly integration?: string;
+  readonly action?: string;
+  readonly kind?: CallKind;
+  readonly method?: string;
+  readonly url?: string;
+  /** The agent's stated purpose, at most 500 characters. */
+  readonly intent?: string;
+  readonly decision?: Outcome;
+  readonly rule?: string;
+  readonly reason?: string;
+  readonly policyVersion?: string;
+  /** The secret's name, never its value. */
+  readonly credential?: string;
+  /** Who did it on the control plane: the administrator's name. */
+  readonly actor?: string;
+  /** What an administrative entry is about: `agent:coder`. */
+  readonly subject?: string;
+  readonly node?: string;
+  readonly attempt?: number;
+  readonly result?: OutcomeResult;
+  readonly status?: number;
+  readonly code?: string;
+  readonly latencyMs?: number;
+  /** The judged addresses of the target. */
+  readonly addresses?: readonly string[];
+  /** How many like it this entry stands for (unauthenticated refusals, once a minute per address). */
+  readonly count?: number;
+}
+
+/** The record as stored: the RFC 8785 form of this object is the Merkle leaf. */
+export interface Entry extends EntryDraft {
+  readonly v: 1;
+  readonly id: string;
+  /** Position in the tenant's log, from 0. */
+  readonly seq: number;
+}

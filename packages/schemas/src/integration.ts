@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { credentialSchema } from './credential.ts';
+import { cidrSchema, environmentSchema, hostSchema, methodSchema, nameSchema, uniqueList } from './names.ts';
+
+const milliseconds = z.int().min(1).max(86_400_000);
+const bytes = z.int().min(0).max(17_179_869_184);
+
+export const RISK_TIERS = ['low', 'medium', 'high'] as const;
+
+/** A named group of method and path patterns. Paths mean the complete path of the canonical URL, base path included. */
+export const actionSchema = z.strictObject({
+  name: nameSchema,
+  methods: uniqueList(methodSchema).min(1).describe('The methods the action covers'),
+  paths: uniqueList(z.string().startsWith('/', 'must begin with "/"').max(1024))
+    .min(1)
+    .describe('Path patterns: *, {name}, **'),
+  risk: z.enum(RISK_TIERS).optional().describe('The risk tier'),
+  approval: z.enum(['none', 'required']).default('none').describe('required: acts as a require_approval rule'),
+  volatile: uniqueList(z.string().min(1).max(128)).default([]).describe('Header names left out of the descriptor'),
+});
+
+const timeoutsSchema = z.strictObject({
+  connectMs: milliseconds.default(5_000).describe('To a connected (and verified) socket'),
+  firstByteMs: milliseconds.default(30_000).describe('From the request sent to the first byte of the answer'),
+  totalMs: milliseconds.default(30_000).describe('To the last byte of an ordinary response'),
+  idleMs: milliseconds.default(60_000).describe('Between two pieces of an event stream'),
+  streamMs: milliseconds.default(3_600_000).describe('The whole life of an event stream'),
+});
+
+const limitsSchema = z.strictObject({
+  requestBytes: bytes.default(10_485_760),
+  responseBytes: bytes.default(10_485_760),
+  streamBytes: bytes.default(104_857_600),
+  concurrency: z.int().min(1).max(10_000).default(64).describe('Calls to the upstream at once; more fail at once'),
+});
+
+const networkSchema = z.strictObject({
+  ports: uniqueList(z.int().min(1).max(65_535)).optional().describe("Default: the base URL's"),
+  schemes: uniqueList(z.enum(['http', 'https']))
+    .optional()
+    .describe("Default: the base URL's"),
+  unsafeAllowAddresses: uniqueList(cidrSchema)
+    .default([])
+    .describe('The only way to an upstream on a non-global address'),
+  unsafeAllowCleartextCredentials: z.boolean().default(false).describe('Send the credential over http'),
+});
+
+const tlsSchema = z.strictObject({
+  ca: z.string().nullable().default(null).describe('PEM of a private certificate authority of this upstream'),
+});
+
+const allow = uniqueList(z.string().min(1).max(128)).default(['*']);
+const headersSchema = z.strictObject({
+  request: z.strictObject({ allow }).prefault({}),
+  response: z.strictObject({ allow }).prefault({}),
+});
+
+/** A named upstream of a tenant, as in `postern.yaml`. */
+export const integrationSchema = z.strictObject({
+  name: nameSchema,
+  baseUrl: z.string().max(2048).describe('https://host[:port][/path], no query, no credentials'),
+  hosts: uniqueList(hostSchema).min(1).optional().describe("Exact host names; default: the base URL's host"),
+  environments: uniqueList(environmentSchema).optional().describe('Default: all'),
+  disabled: z.boolean().default(false),
+  credential: credentialSchema.default({ type: 'none' }),
+  timeouts: timeoutsSchema.prefault({}),
+  limits: limitsSchema.prefault({}),
+  network: networkSchema.prefault({}),
+  tls: tlsSchema.prefault({}),
+  headers: headersSchema.prefault({}),
+  actions: z.array(actionSchema).default([]),
+});
+
+export type Integration = z.infer<typeof integrationSchema>;
+export type IntegrationInput = z.input<typeof integrationSchema>;
+export type Action = z.infer<typeof actionSchema>;
