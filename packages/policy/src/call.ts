@@ -1,0 +1,81 @@
+import type { AgentFacts } from './agent-selectors.ts';
+import { foldedPath } from './path-pattern.ts';
+
+/** A canonical URL taken apart. `host` is lower-case without port (IPv6 in brackets), `path` complete and without query. */
+export interface Target {
+  readonly scheme: string;
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+}
+
+/** What is known of a call when it is judged. Everything is canonical: what is judged is what is sent. */
+export interface Facts {
+  readonly tenant: string;
+  readonly agent: AgentFacts;
+  readonly request: {
+    /** An upper-case method token. */
+    readonly method: string;
+    /** The canonical URL. Parsed only when `target` is absent. */
+    readonly url: string;
+    readonly target?: Target | undefined;
+    readonly headers: readonly (readonly [name: string, value: string])[];
+    readonly body?: unknown;
+    readonly bodyInspected: boolean;
+  };
+  readonly integration: { readonly name: string };
+  readonly action?: ActionFacts | undefined;
+  readonly risk?: unknown;
+  readonly tool?: unknown;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly counts?: unknown;
+  readonly hostIsNew?: boolean | undefined;
+}
+
+/** The action the call was found to be. Any `approval` but `none` and absent counts as `required`. */
+export interface ActionFacts {
+  readonly name: string;
+  readonly risk?: string | undefined;
+  readonly approval?: string | undefined;
+}
+
+/** The facts that rules of this version look at, checked. */
+export interface Call {
+  readonly agent: AgentFacts;
+  readonly integration: string;
+  readonly action: string | undefined;
+  readonly method: string;
+  readonly host: string;
+  /** Folded: see `foldedPath`. */
+  readonly path: string;
+}
+
+const METHOD = /^[A-Z][A-Z-]*$/;
+
+/** The call in `facts`, or why it cannot be judged. Facts that no rule could be held against must end in a refusal. */
+export function readCall(facts: Facts): Call | string {
+  const { agent, request } = facts;
+  const target = request.target ?? parseTarget(request.url);
+  if (target === undefined) return 'the URL cannot be parsed';
+  if (target.host === '' || !target.path.startsWith('/')) return 'the URL has no host or no path';
+  if (!METHOD.test(request.method)) return 'the method is not an upper-case token';
+  if (!Number.isInteger(agent.trust) || agent.trust < 0 || agent.trust > 4)
+    return 'the trust of the agent is not 0 to 4';
+  return {
+    agent,
+    integration: facts.integration.name,
+    action: facts.action?.name,
+    method: request.method,
+    host: target.host,
+    path: foldedPath(target.path),
+  };
+}
+
+function parseTarget(text: string): Target | undefined {
+  const url = URL.parse(text);
+  if (url === null) return undefined;
+  const scheme = url.protocol.slice(0, -1);
+  const port = url.port === '' ? (scheme === 'https' ? 443 : 80) : Number(url.port);
+  return { scheme, host: url.hostname, port, path: url.pathname };
+}

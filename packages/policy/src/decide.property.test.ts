@@ -1,0 +1,180 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Facts } from './call.ts';
+import { compilePolicy } from './compile-policy.ts';
+import { decide } from './decide.ts';
+import { factsOf } from './facts.test-support.ts';
+
+/** A rule as written; the reference below reads nothing else. */
+interface WrittenRule {
+  id: string;
+  effect: string;
+  hard?: boolean;
+  agents?: string[];
+  integrations?: string[];
+  actions?: string[];
+  methods?: string[];
+  hosts?: string[];
+  paths?: string[];
+}
+
+const FIELDS = ['agents', 'integrations', 'actions', 'methods', 'hosts', 'paths'] as const;
+const STRENGTH: Record<string, number> = { allow: 1, require_approval: 2, deny: 3 };
+const TRUST: Record<string, number> = { untrusted: 0, low: 1, medium: 2, high: 3, admin: 4 };
+
+/** The specification's section 8 said plainly: every rule is held against the call, one after the other. */
+function referenceDecide(rules: WrittenRule[], facts: Facts) {
+  const url = new URL(facts.request.url);
+  const matched = rules.filter((rule) => referenceMatches(rule, facts, url));
+  const action = facts.action;
+  const isLifted = matched.some((rule) => rule.effect === 'allow' && rule.actions !== undefined);
+  const ids = matched.map((rule) => rule.id);
+  const ranked = matched.map((rule) => ({ rule, rank: referenceRank(rule, url.pathname) }));
+  ranked.sort((left, right) => compareRanks(left.rank, right.rank));
+  const first = ranked[0]?.rule;
+  if (action?.approval === 'required' && !isLifted) {
+    ids.push(`action:${action.name}`);
+    if (first === undefined || first.effect === 'allow') {
+      return { outcome: 'require_approval', rule: `action:${action.name}`, hard: false, matched: ids.sort() };
+    }
+  }
+  const hard = first?.hard === true;
+  return { outcome: first?.effect ?? 'deny', rule: first?.id ?? null, hard, matched: ids.sort() };
+}
+
+function referenceMatches(rule: WrittenRule, facts: Facts, url: URL): boolean {
+  const { agent } = facts;
+  const covers = (list: string[] | undefined, test: (item: string) => boolean) => list === undefined || list.some(test);
+  return (
+    covers(rule.agents, (item) => {
+      if (item.startsWith('role:')) return agent.roles.includes(item.slice(5));
+      if (item.startsWith('environment:')) return agent.environment === item.slice(12);
+      if (item.startsWith('trust>=')) return agent.trust >= (TRUST[item.slice(7)] ?? Number(item.slice(7)));
+      return item === '*' || item === agent.name;
+    }) &&
+    covers(rule.integrations, (item) => item === '*' || item === facts.integration.name) &&
+    covers(rule.actions, (item) => item === facts.action?.name) &&
+    covers(rule.methods, (item) => item === facts.request.method) &&
+    covers(rule.hosts, (item) => item === url.hostname) &&
+    covers(rule.paths, (item) => referencePathFits(item, url.pathname))
+  );
+}
+
+function referencePathFits(pattern: string, path: string): boolean {
+  const parts = pattern.split('/').slice(1);
+  const source = parts.map((part) => {
+    if (part === '**') return '(?:/[^/]*)*';
+    return part === '*' || part.startsWith('{') ? '/[^/]+' : `/${part}`;
+  });
+  return new RegExp(`^${source.join('')}$`).test(path);
+}
+
+function referenceRank(rule: WrittenRule, path: string): (number | string)[] {
+  const given = FIELDS.filter((field) => rule[field] !== undefined && !rule[field].includes('*')).length;
+  const prefixes = (rule.paths ?? [])
+    .filter((pattern) => referencePathFits(pattern, path))
+    .map((pattern) => pattern.replace(/\/(\*|\{).*$/, '').length);
+  const strength = (STRENGTH[rule.effect] ?? 0) + (rule.hard === true ? 1 : 0);
+  return [-strength, -given, -Math.max(0, ...prefixes), rule.id];
+}
+
+function compareRanks(left: (number | string)[], right: (number | string)[]): number {
+  for (const [position, value] of left.entries()) {
+    const other = right[position] as number | string;
+    if (value !== other) return value < other ? -1 : 1;
+  }
+  return 0;
+}
+
+const some = (...items: string[]) => fc.option(fc.subarray(items, { minLength: 1 }), { nil: undefined });
+const segment = fc.constantFrom('a', 'b', '*', '{x}', '**', '');
+const pattern = fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => `/${segments.join('/')}`);
+
+const effect = fc.constantFrom(
+  { effect: 'allow' },
+  { effect: 'allow', hard: false },
+  { effect: 'deny' },
+  { effect: 'deny', hard: true },
+  { effect: 'require_approval' },
+);
+
+const selectors = fc.record({
+  agents: some('x', 'y', 'role:r', 'role:s', 'trust>=medium', 'trust>=3', 'environment:dev', '*'),
+  integrations: some('i', 'j', '*'),
+  actions: some('act', 'other'),
+  methods: some('GET', 'POST', 'PUT'),
+  hosts: some('h.example', 'g.example'),
+  paths: fc.option(fc.uniqueArray(pattern, { minLength: 1, maxLength: 3 }), { nil: undefined }),
+});
+
+const rules: fc.Arbitrary<WrittenRule[]> = fc
+  .array(fc.tuple(effect, selectors), { maxLength: 14 })
+  .map((pairs) => pairs.map(([chosen, lists], position) => ({ id: `r${position}`, ...chosen, ...lists })));
+
+const calls: fc.Arbitrary<Facts> = fc
+  .record({
+    name: fc.constantFrom('x', 'y', 'z'),
+    roles: fc.subarray(['r', 's', 't']),
+    trust: fc.integer({ min: 0, max: 4 }),
+    environment: fc.constantFrom('dev', 'prod', undefined),
+    integration: fc.constantFrom('i', 'j', 'k'),
+    action: fc.constantFrom(undefined, 'act', 'other', 'third'),
+    approval: fc.constantFrom('none', 'required'),
+    method: fc.constantFrom('GET', 'POST', 'DELETE'),
+    host: fc.constantFrom('h.example', 'g.example', 'f.example'),
+    segments: fc.array(fc.constantFrom('a', 'b', '', 'c'), { minLength: 1, maxLength: 5 }),
+  })
+  .map(({ name, roles, trust, environment, ...call }) =>
+    factsOf({
+      agent: { name, roles, trust, environment },
+      integration: { name: call.integration },
+      action: call.action === undefined ? undefined : { name: call.action, approval: call.approval },
+      request: { method: call.method, url: `https://${call.host}/${call.segments.join('/')}` },
+    }),
+  );
+
+function verdict(written: WrittenRule[], facts: Facts) {
+  const { outcome, rule, hard, matched } = decide(compilePolicy({ rules: written }), facts);
+  return { outcome, rule, hard, matched };
+}
+
+describe('decide', () => {
+  it('decides as holding every rule against the call would', () => {
+    fc.assert(
+      fc.property(rules, calls, (written, facts) => {
+        expect(verdict(written, facts)).toEqual(referenceDecide(written, facts));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('does not depend on the order of the rules', () => {
+    const shuffled = rules.chain((written) =>
+      fc.tuple(
+        fc.constant(written),
+        fc.shuffledSubarray(written, { minLength: written.length, maxLength: written.length }),
+      ),
+    );
+    fc.assert(
+      fc.property(shuffled, calls, ([written, other], facts) => {
+        expect(verdict(other, facts)).toEqual(verdict(written, facts));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('never decides more loosely for one more deny or require_approval rule', () => {
+    const looseness: Record<string, number> = { deny: 0, require_approval: 1, allow: 2 };
+    const stricter = fc.tuple(fc.constantFrom('deny', 'require_approval'), selectors);
+    fc.assert(
+      fc.property(rules, stricter, calls, (written, [added, lists], facts) => {
+        const before = verdict(written, facts);
+        const after = verdict([...written, { id: 'added', effect: added, ...lists }], facts);
+        // Only where nothing spoke for the call may a require_approval rule open the way to a person.
+        if (before.rule === null && added === 'require_approval') return;
+        expect(looseness[after.outcome]).toBeLessThanOrEqual(looseness[before.outcome] as number);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,143 @@
+import { hostSchema, methodSchema, NAME_PATTERN, type Outcome } from '@postern/schemas';
+import { agentSelectorProblem, compileAgentSelectors } from './agent-selectors.ts';
+import { compilePathPattern, type PathPattern, pathPatternProblem } from './path-pattern.ts';
+import { type CompiledRule, SELECTING_FIELDS, type SelectingField, TIERS, type Tier } from './rule.ts';
+
+/** What `readRule` found. `selectors` holds the lists as written, for the check of references. */
+export interface ReadRule {
+  readonly rule: CompiledRule;
+  readonly selectors: Selectors;
+  readonly isDisabled: boolean;
+}
+
+export type Selectors = Readonly<Partial<Record<SelectingField, readonly string[]>>>;
+export type Report = (field: string, message: string) => void;
+
+const EFFECTS: readonly string[] = ['allow', 'deny', 'require_approval'] satisfies Outcome[];
+
+/** Parts of the rule language that this version lacks. Ignoring one would widen what the author wrote, so all are refused. */
+const UNSUPPORTED_FIELDS: ReadonlySet<string> = new Set(['when', 'limit', 'shadow', 'approval', 'risk', 'labels']);
+const UNSUPPORTED_EFFECTS: ReadonlySet<unknown> = new Set(['rate_limit']);
+const KNOWN_FIELDS: ReadonlySet<string> = new Set(['id', 'effect', 'hard', 'disabled', ...SELECTING_FIELDS]);
+
+/** Fields in which `*` alone may stand for "any", as if the field were absent. */
+const FIELDS_WITH_ANY: ReadonlySet<SelectingField> = new Set(['agents', 'integrations']);
+
+const nameProblem = (item: string) =>
+  NAME_PATTERN.test(item) ? undefined : 'must be a name of 1 to 64 letters, digits, ".", "_" or "-"';
+
+/** Why an item cannot stand in the list of a field, or undefined. */
+const ITEM_PROBLEMS: Record<SelectingField, (item: string) => string | undefined> = {
+  agents: agentSelectorProblem,
+  integrations: nameProblem,
+  actions: nameProblem,
+  methods: methodProblem,
+  hosts: hostProblem,
+  paths: pathPatternProblem,
+};
+
+/** Reads one rule, tells every fault to `report`, and answers undefined when there was one. */
+export function readRule(source: unknown, report: Report): ReadRule | undefined {
+  if (!isRecord(source)) {
+    report('', 'must be a rule with id and effect');
+    return undefined;
+  }
+  let hasFault = false;
+  const fault: Report = (field, message) => {
+    hasFault = true;
+    report(field, message);
+  };
+  checkFields(source, fault);
+  const selectors: Partial<Record<SelectingField, readonly string[]>> = {};
+  for (const field of SELECTING_FIELDS) {
+    const list = readList(field, source[field], fault);
+    if (list !== undefined) selectors[field] = list;
+  }
+  if (hasFault) return undefined;
+  return { rule: compileRule(source, selectors), selectors, isDisabled: source['disabled'] === true };
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function checkFields(source: Record<string, unknown>, fault: Report): void {
+  const { id, effect } = source;
+  if (typeof id !== 'string' || nameProblem(id) !== undefined) {
+    fault('id', 'must be 1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or digit');
+  }
+  if (UNSUPPORTED_EFFECTS.has(effect)) fault('effect', `${String(effect)} is not supported by this version`);
+  else if (typeof effect !== 'string' || !EFFECTS.includes(effect)) fault('effect', `must be ${EFFECTS.join(', ')}`);
+  for (const field of ['hard', 'disabled']) {
+    const value = source[field];
+    if (value !== undefined && typeof value !== 'boolean') fault(field, 'must be true or false');
+  }
+  if (source['hard'] === true && effect !== 'deny') fault('hard', 'goes with effect deny only');
+  for (const field of Object.keys(source)) {
+    if (source[field] === undefined || KNOWN_FIELDS.has(field)) continue;
+    fault(field, UNSUPPORTED_FIELDS.has(field) ? 'is not supported by this version' : 'is not a field of a rule');
+  }
+}
+
+/** The list of one field; undefined when absent, when it means "any", or when it has a fault. */
+function readList(field: SelectingField, value: unknown, fault: Report): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  if (!Array.isArray(value) || value.length === 0) {
+    fault(field, 'must be a list with at least one item; leave it out to select all');
+    return undefined;
+  }
+  const items: string[] = [];
+  let isAny = false;
+  for (const [position, item] of value.entries()) {
+    const place = `${field}[${position}]`;
+    if (typeof item !== 'string') {
+      fault(place, 'must be a string');
+    } else if (items.includes(item)) {
+      fault(place, 'repeats an item of the list');
+    } else if (item === '*' && FIELDS_WITH_ANY.has(field)) {
+      isAny = true;
+    } else {
+      const problem = ITEM_PROBLEMS[field](item);
+      if (problem !== undefined) fault(place, problem);
+      items.push(item);
+    }
+  }
+  return isAny ? undefined : items;
+}
+
+function compileRule(source: Record<string, unknown>, selectors: Selectors): CompiledRule {
+  const effect = source['effect'] as Outcome;
+  return {
+    id: source['id'] as string,
+    effect,
+    tier: tierOf(effect, source['hard'] === true),
+    agents: selectors.agents && compileAgentSelectors(selectors.agents),
+    integrations: selectors.integrations && new Set(selectors.integrations),
+    actions: selectors.actions && new Set(selectors.actions),
+    methods: selectors.methods && new Set(selectors.methods),
+    hosts: selectors.hosts && new Set(selectors.hosts),
+    paths: selectors.paths?.map(compilePathPattern).sort(byLiteralPrefix),
+    fieldsGiven: Object.keys(selectors).length,
+  };
+}
+
+function tierOf(effect: Outcome, isHard: boolean): Tier {
+  return effect === 'deny' && isHard ? TIERS.hardDeny : TIERS[effect];
+}
+
+function byLiteralPrefix(left: PathPattern, right: PathPattern): number {
+  return right.literalPrefixLength - left.literalPrefixLength;
+}
+
+function methodProblem(item: string): string | undefined {
+  return methodSchema.safeParse(item).error?.issues[0]?.message;
+}
+
+/** Beside the form, the host must be what a canonical URL makes of it: `0x7f.1` would never be met. */
+function hostProblem(item: string): string | undefined {
+  const problem = hostSchema.safeParse(item).error?.issues[0]?.message;
+  if (problem !== undefined) return problem;
+  const canonical = URL.parse(`http://${item}/`)?.hostname;
+  if (canonical === item) return undefined;
+  return canonical === undefined ? 'is not a host name' : `must be written ${canonical}`;
+}
