@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { verifyKeyDigest } from '@postern/auth';
+import {
+  createDbRepositories,
+  createSqliteCallJournal,
+  type DbClient,
+  openSqlite,
+  runInTransaction,
+} from '@postern/db';
+import type { DbRepositories, RunInTransaction } from '@postern/db/ports';
+import {
+  createArrivalHosts,
+  createMetrics,
+  createTenantCompiler,
+  createTrustedProxies,
+  Directory,
+  type Gateway,
+  type GatewayMetrics,
+  Refusals,
+  staleIntegrations,
+} from '@postern/gateway';
+import { createUndiciTransport, poolPrefix } from '@postern/proxy-runtime';
+import { createDnsResolver, createTargetGuard, isOwnListener } from '@postern/ssrf-guard';
+import { createSecretCache, createVault, type SecretCache, type SecretEnvelope, type Vault } from '@postern/vault';
+import type { DataFolder } from './data-folder.ts';
+import type { GatewayKeys } from './keys.ts';
+import type { Log } from './log.ts';
+import type { BindAddress, Settings } from './settings.ts';
+
+/** What changes while the program runs. */
+export interface RunState {
+  stopping: boolean;
+  /** Base of links into the data plane; known once it is bound. */
+  publicUrl: string;
+  readonly listeners: BindAddress[];
+}
+
+export interface Parts {
+  readonly settings: Settings;
+  readonly folder: DataFolder;
+  readonly keys: GatewayKeys;
+  readonly log: Log;
+  readonly state: RunState;
+  readonly now: () => number;
+}
+
+/** The program put together: every store, client and cache is made here and nowhere else. */
+export interface Composition {
+  readonly gateway: Gateway;
+  readonly metrics: GatewayMetrics;
+  readonly db: DbClient;
+  readonly repositories: DbRepositories;
+  readonly runInTransaction: RunInTransaction;
+  readonly vault: Vault;
+  /** Drops what is cached of a tenant ('*': of all) and asks the store what has changed. */
+  readonly configurationChanged: (tenant: string) => void;
+}
+
+/** Tenants exist from the first start on; this one always does. */
+export const DEFAULT_TENANT = 'default';
+
+/** Opens the database, and closes the intents that earlier boots left open. Listens nowhere yet. */
+export async function compose(parts: Parts): Promise<Composition> {
+  const { settings, folder, keys, log, state, now } = parts;
+  const db = await openSqlite({ file: settings.databaseFile, now });
+  const repositories = createDbRepositories(db, { now, newId: () => randomUUID() });
+  const inTransaction: RunInTransaction = (operation, context) => runInTransaction(db, operation, context);
+  const journal = createSqliteCallJournal(db, { node: folder.node, boot: randomUUID(), now });
+  const vault = createVault({ keyRing: keys.keyRing });
+  const secrets = createSecretCache({ open: (reference) => openActiveVersion(repositories, vault, reference) });
+  const transport = createUndiciTransport();
+  const metrics = createMetrics(() => journal.lag().oldestMs / 1_000);
+  const directory = new Directory({
+    directory: repositories.directory,
+    agents: repositories.agents,
+    compileTenant: createTenantCompiler(transport),
+    verifyKey: (key, digest, keyId) =>
+      verifyKeyDigest(key, { keyId, digest: Buffer.from(digest, 'base64') }, keys.agentKeyHmacKeys),
+    onReplaced: (former, current) => {
+      for (const name of staleIntegrations(former, current)) transport.closePools(poolPrefix(former.name, name));
+    },
+    onError: log.error,
+    now,
+  });
+  const gateway: Gateway = {
+    directory,
+    journal,
+    guard: createTargetGuard({
+      resolve: createDnsResolver(settings.dnsServers === undefined ? {} : { servers: settings.dnsServers }),
+      now,
+    }),
+    secrets,
+    transport,
+    refusals: new Refusals(journal, now, DEFAULT_TENANT),
+    arrivalHosts: createArrivalHosts(() => hostOf(state.publicUrl)),
+    trustedProxies: createTrustedProxies(settings.trustedProxies),
+    log,
+    metrics,
+    spoolFolder: folder.spoolFolder,
+    viaName: keys.viaName,
+    publicUrl: () => state.publicUrl,
+    isOwnListener: (address, port) => isOwnListener(address, port, state.listeners),
+    now,
+    newRequestId: () => randomUUID(),
+    isStopping: () => state.stopping,
+  };
+  return {
+    gateway,
+    metrics,
+    db,
+    repositories,
+    runInTransaction: inTransaction,
+    vault,
+    configurationChanged: (tenant) => changed(directory, secrets, tenant, log),
+  };
+}
+
+function changed(directory: Directory, secrets: SecretCache, tenant: string, log: Log): void {
+  if (tenant === '*') secrets.clear();
+  else secrets.drop(tenant);
+  directory.refresh().catch((error: unknown) => log.error(error, 'learn of a change'));
+}
+
+async function openActiveVersion(
+  repositories: DbRepositories,
+  vault: Vault,
+  { tenant, name }: { tenant: string; name: string },
+): Promise<Uint8Array> {
+  const found = await repositories.secrets.getActiveSecretEnvelope(tenant, name);
+  if (found === undefined) throw new Error(`secret ${name} of tenant ${tenant} does not exist`);
+  return vault.open({ tenant, name, version: found.version }, JSON.parse(found.envelope) as SecretEnvelope);
+}
+
+function hostOf(url: string): string | undefined {
+  return URL.parse(url)?.hostname.replace(/^\[|\]$/g, '');
+}

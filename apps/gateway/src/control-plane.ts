@@ -1,0 +1,55 @@
+import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { createAdminServer } from '@postern/admin';
+import { readiness } from '@postern/gateway';
+import type { Composition } from './compose.ts';
+import type { GatewayKeys } from './keys.ts';
+import type { Log } from './log.ts';
+import type { Settings } from './settings.ts';
+
+export interface ControlPlaneParts {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly keys: GatewayKeys;
+  readonly composition: Composition;
+  /** CIDRs within which every `unsafeAllowAddresses` must lie. */
+  readonly unsafeAddressCeiling: readonly string[];
+}
+
+/** The control plane's HTTP server, not listening yet. */
+export async function createControlPlane(parts: ControlPlaneParts): Promise<{ readonly server: Server }> {
+  const { settings, log, keys, composition } = parts;
+  const admin = createAdminServer({
+    ...writeDependencies(composition, keys),
+    adminTokenHmacKeys: keys.adminTokenHmacKeys,
+    bootstrapToken: keys.bootstrapToken,
+    logger: log.logger,
+    readiness: async () => readiness(composition.gateway),
+    metrics: async () => ({
+      contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      text: await composition.metrics.text(),
+    }),
+    ...(settings.admin.publicUrl === undefined ? {} : { publicUrl: settings.admin.publicUrl }),
+    trustedProxies: settings.trustedProxies,
+    unsafeAddressCeiling: parts.unsafeAddressCeiling,
+    createRequestId: composition.gateway.newRequestId,
+  });
+  await admin.ready();
+  const { tls } = settings.admin;
+  const route = admin.routing.bind(admin);
+  if (tls === undefined) return { server: createServer(route) };
+  const client = tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true };
+  return { server: createTlsServer({ cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ...client }, route) };
+}
+
+/** What writes of configuration need, whoever makes them. */
+export function writeDependencies(composition: Composition, keys: GatewayKeys) {
+  return {
+    repositories: composition.repositories,
+    runInTransaction: composition.runInTransaction,
+    vault: composition.vault,
+    agentKeyHmacKeys: keys.agentKeyHmacKeys,
+    now: composition.gateway.now,
+    onChange: composition.configurationChanged,
+  };
+}

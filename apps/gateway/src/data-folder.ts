@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+/** The folder that holds everything a gateway must not lose and agents must not read. */
+export interface DataFolder {
+  readonly path: string;
+  readonly spoolFolder: string;
+  /** Stable name of this node. */
+  readonly node: string;
+  /** The file's text; made by `make` (mode 0600) when it is not there. */
+  keep(name: string, make: () => string): string;
+  /** Tells the command line where the gateway listens; removed at stop. */
+  announce(addresses: { data: string; admin: string }): void;
+  /** Gives up the lock. */
+  release(): void;
+}
+
+export class DataFolderError extends Error {
+  override readonly name = 'DataFolderError';
+}
+
+/** Name of the file that tells where the running gateway listens. */
+export const RUN_FILE = 'run.json';
+
+/**
+ * Makes the folder (mode 0700, with a `.gitignore`) and locks it: one process per folder, and the lock dies with the process
+ * however it dies.
+ *
+ * @throws DataFolderError when it cannot be made, written or locked.
+ */
+export function openDataFolder(path: string): DataFolder {
+  const spoolFolder = join(path, 'spool');
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o700);
+    writeIfAbsent(join(path, '.gitignore'), '*\n');
+    rmSync(spoolFolder, { recursive: true, force: true });
+    mkdirSync(spoolFolder, { mode: 0o700 });
+  } catch (error) {
+    throw new DataFolderError(
+      `The data folder ${path} cannot be written (${codeOf(error)}). Free space, mend its rights, or name another with POSTERN_DATA_DIR.`,
+      { cause: error },
+    );
+  }
+  const lock = lockFolder(path);
+  const keep = (name: string, make: () => string) => keepFile(join(path, name), make);
+  const runFile = join(path, RUN_FILE);
+  return {
+    path,
+    spoolFolder,
+    node: keep('node-id', () => `node-${randomUUID().slice(0, 8)}`),
+    keep,
+    announce: (addresses) =>
+      writeFileSync(runFile, `${JSON.stringify({ ...addresses, pid: process.pid })}\n`, { mode: 0o600 }),
+    release: () => {
+      rmSync(runFile, { force: true });
+      lock.close();
+    },
+  };
+}
+
+/** A lock of the operating system, held through SQLite: Node has no other that dies with the process. */
+function lockFolder(path: string): DatabaseSync {
+  const lock = new DatabaseSync(join(path, 'lock.db'));
+  try {
+    lock.exec('pragma locking_mode = exclusive; pragma busy_timeout = 0; begin exclusive');
+    return lock;
+  } catch (error) {
+    lock.close();
+    throw new DataFolderError(
+      `Another gateway runs on the data folder ${path}. Stop it, or name another folder with POSTERN_DATA_DIR.`,
+      { cause: error },
+    );
+  }
+}
+
+function writeIfAbsent(path: string, text: string): void {
+  if (!existsSync(path)) writeFileSync(path, text, { mode: 0o600 });
+}
+
+function keepFile(path: string, make: () => string): string {
+  if (existsSync(path)) {
+    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+    const text = readFileSync(path, 'utf8').trim();
+    if (text === '')
+      throw new DataFolderError(
+        `${path} is empty. Restore it from a backup; without it nothing sealed under it can be opened.`,
+      );
+    return text;
+  }
+  const text = make();
+  const unfinished = `${path}.new`;
+  try {
+    writeFileSync(unfinished, `${text}\n`, { mode: 0o600, flush: true });
+    renameSync(unfinished, path);
+  } catch (error) {
+    throw new DataFolderError(`${path} cannot be written (${codeOf(error)}).`, { cause: error });
+  }
+  return text;
+}
+
+/** The checkout that the folder lies in, if any: agents that work on it could read the keys. */
+export function enclosingCheckout(path: string): string | undefined {
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, '.git'))) return folder;
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown reason';
+}

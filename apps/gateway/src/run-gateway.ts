@@ -1,0 +1,147 @@
+import { createListener, stopListener } from '@postern/gateway';
+import { bind, urlOf } from './bind.ts';
+import { type Composition, compose, DEFAULT_TENANT, type RunState } from './compose.ts';
+import { enclosingCheckout, openDataFolder } from './data-folder.ts';
+import type { Demo } from './demo.ts';
+import { checkVariableNames, type Environment } from './environment.ts';
+import { openKeys } from './keys.ts';
+import { type Log, openLog } from './log.ts';
+import { readSettings, type Settings } from './settings.ts';
+
+export interface RunOptions {
+  readonly environment: Environment;
+  /** Starts the demo upstream, its agent and integration. */
+  readonly demo: boolean;
+  /** Where the ready line goes; default: stdout. */
+  readonly say?: (line: string) => void;
+}
+
+export interface RunningGateway {
+  readonly dataUrl: string;
+  readonly adminUrl: string;
+  /** Stops accepting, lets calls in flight end (30 s), flushes the log, closes. May be called again. */
+  stop(): Promise<void>;
+  /** Resolves when the gateway cannot go on (its database is gone); the process should end then. */
+  readonly failed: Promise<Error>;
+}
+
+/** Calls in flight get this long to end. */
+const GRACE_MS = 30_000;
+const RECOVER_EVERY_MS = 5_000;
+
+/**
+ * Starts a gateway: data folder, keys, store, recovery, both listeners, configuration, then the ready line.
+ *
+ * @throws EnvironmentError, DataFolderError, BindError, ConfigFileError, DbError, VaultError: all with a message for a person.
+ */
+export async function runGateway(options: RunOptions): Promise<RunningGateway> {
+  const settings = readSettings(options.environment);
+  const unknownVariables = checkVariableNames(options.environment);
+  const folder = openDataFolder(settings.dataFolder);
+  try {
+    const log = await openLog({
+      level: settings.logLevel,
+      format: settings.logFormat,
+      node: folder.node,
+      environment: settings.environment,
+    });
+    warnAtStart(log, settings, unknownVariables);
+    const state: RunState = { stopping: false, publicUrl: '', listeners: [] };
+    const keys = openKeys(settings, folder);
+    const composition = await compose({ settings, folder, keys, log, state, now: Date.now });
+    return await start({ options, settings, folder, log, state, keys, composition });
+  } catch (error) {
+    folder.release();
+    throw error;
+  }
+}
+
+interface StartParts {
+  readonly options: RunOptions;
+  readonly settings: Settings;
+  readonly folder: ReturnType<typeof openDataFolder>;
+  readonly log: Log;
+  readonly state: RunState;
+  readonly keys: ReturnType<typeof openKeys>;
+  readonly composition: Composition;
+}
+
+async function start(parts: StartParts): Promise<RunningGateway> {
+  const { options, settings, folder, log, state, keys, composition } = parts;
+  const { gateway, repositories } = composition;
+  if ((await repositories.tenants.getByName(DEFAULT_TENANT)) === undefined)
+    await repositories.tenants.create(DEFAULT_TENANT);
+  const recovered = await gateway.journal.recover();
+  if (recovered > 0) log.logger.warn({ recovered }, 'calls left open by an earlier run were closed as unknown');
+  const dataServer = createListener(gateway, settings.data.tls);
+  const control = { server: (await import('node:http')).createServer() };
+  const dataBound = await bind(dataServer, settings.data.bind, 'POSTERN_LISTEN');
+  const adminBound = await bind(control.server, settings.admin.bind, 'POSTERN_ADMIN_LISTEN');
+  state.listeners.push(dataBound, adminBound);
+  const dataUrl = urlOf(dataBound, settings.data.tls !== undefined);
+  const adminUrl = urlOf(adminBound, settings.admin.tls !== undefined);
+  state.publicUrl = settings.data.publicUrl ?? dataUrl;
+  await gateway.directory.start();
+  const demo = options.demo ? await (await import('./demo.ts')).startDemo(composition, folder, keys) : undefined;
+  await gateway.directory.refresh();
+  folder.announce({ data: dataUrl, admin: adminUrl });
+  const recovery = setInterval(
+    () => void gateway.journal.recover().catch((error) => log.error(error, 'recover')),
+    RECOVER_EVERY_MS,
+  );
+  recovery.unref();
+  const say = options.say ?? ((line: string) => process.stdout.write(`${line}\n`));
+  say(`postern ready data=${dataUrl} admin=${adminUrl}`);
+  for (const line of introduction(parts, demo, adminUrl)) say(line);
+  return {
+    dataUrl,
+    adminUrl,
+    failed: composition.db.failed,
+    stop: once(async () => {
+      state.stopping = true;
+      clearInterval(recovery);
+      await Promise.all([stopListener(dataServer, GRACE_MS), stopListener(control.server, GRACE_MS)]);
+      demo?.stop();
+      gateway.refusals.flush();
+      await gateway.directory.stop();
+      await gateway.transport.destroy();
+      await gateway.journal.close().catch((error: unknown) => log.error(error, 'flush the audit log'));
+      gateway.secrets.clear();
+      await composition.db.close();
+      folder.release();
+      log.logger.info('stopped');
+      log.flush();
+    }),
+  };
+}
+
+function introduction({ options, settings, folder }: StartParts, demo: Demo | undefined, adminUrl: string): string[] {
+  if (!options.demo || demo === undefined) return [];
+  const token = settings.adminToken === undefined ? `${folder.path}/admin-token` : 'POSTERN_ADMIN_TOKEN';
+  return [
+    '',
+    'Try a call; the upstream gets a credential that the caller never sees:',
+    `  ${demo.curl}`,
+    '',
+    `Control plane: ${adminUrl}  (API description: ${adminUrl}/docs)`,
+    `Admin token:   ${token}`,
+  ];
+}
+
+function warnAtStart(log: Log, settings: Settings, unknownVariables: readonly string[]): void {
+  for (const name of unknownVariables) log.logger.warn(`${name} is not a variable of Postern; is it misspelled?`);
+  const checkout = enclosingCheckout(settings.dataFolder);
+  if (checkout !== undefined) {
+    log.logger.warn(
+      `the data folder ${settings.dataFolder} lies in the checkout ${checkout}: an agent that works there can read the keys. Name a folder elsewhere with POSTERN_DATA_DIR`,
+    );
+  }
+}
+
+function once(task: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= task();
+    return running;
+  };
+}

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { Rejection } from '@postern/schemas';
+import fastify, { type FastifyInstance } from 'fastify';
+import { serializerCompiler } from 'fastify-type-provider-zod';
+import { mayDo } from './actor.ts';
+import { createAuthenticate } from './authenticate.ts';
+import { createCheckHost } from './check-host.ts';
+import { answerClientError } from './client-error.ts';
+import type { AdminDependencies, AdminLogger } from './dependencies.ts';
+import { serveDocumentation } from './documentation.ts';
+import { createErrorReply, REQUEST_ID_HEADER } from './problem-replies.ts';
+import type { AdminScope } from './routes/admin-scope.ts';
+import { adminRoutes } from './routes/admins.ts';
+import { agentKeyRoutes } from './routes/agent-keys.ts';
+import { agentRoutes } from './routes/agents.ts';
+import { auditEventRoutes } from './routes/audit-events.ts';
+import { integrationRoutes } from './routes/integrations.ts';
+import { operationRoutes } from './routes/operations.ts';
+import { ruleRoutes } from './routes/rules.ts';
+import { secretRoutes } from './routes/secrets.ts';
+import { statsRoutes } from './routes/stats.ts';
+import { tenantRoutes } from './routes/tenants.ts';
+import { answerUnknownRoutes } from './unknown-routes.ts';
+import { validatorCompiler } from './validator.ts';
+
+/** Specification section 4: the head of a request. */
+const HEAD_BYTES_MAX = 32 * 1024;
+const HEAD_TIMEOUT_MS = 10_000;
+const BODY_BYTES_MAX = 1024 * 1024;
+
+/** Each resource of `/v1`, one file each. */
+const RESOURCES: readonly ((scope: AdminScope, dependencies: AdminDependencies) => void)[] = [
+  tenantRoutes,
+  adminRoutes,
+  agentRoutes,
+  agentKeyRoutes,
+  integrationRoutes,
+  secretRoutes,
+  ruleRoutes,
+  auditEventRoutes,
+  statsRoutes,
+];
+
+/** The control plane (specification section 7). It does not listen; whoever composes the process does that, and closes it. */
+export function createAdminServer(dependencies: AdminDependencies): FastifyInstance {
+  const createRequestId = dependencies.createRequestId ?? (() => `req_${randomBytes(16).toString('hex')}`);
+  const server = fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    genReqId: createRequestId,
+    trustProxy: dependencies.trustedProxies === undefined ? false : [...dependencies.trustedProxies],
+    http: { maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_TIMEOUT_MS },
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, createRequestId()),
+  });
+  server.setValidatorCompiler(validatorCompiler);
+  server.setSerializerCompiler(serializerCompiler);
+  server.setErrorHandler(createErrorReply(dependencies.logger));
+  const checkHost = createCheckHost(dependencies.publicUrl);
+  server.addHook('onRequest', async (request, reply) => {
+    reply.headers({ [REQUEST_ID_HEADER]: request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    checkHost(request);
+  });
+  logRequests(server, dependencies.logger);
+  answerUnknownRoutes(server);
+  serveDocumentation(server, dependencies.version ?? '0');
+  server.register((scope: AdminScope, _options, done) => {
+    operationRoutes(scope, dependencies);
+    done();
+  });
+  server.register(
+    (scope: AdminScope, _options, done) => {
+      admitAdministrators(scope, dependencies);
+      for (const registerRoutes of RESOURCES) registerRoutes(scope, dependencies);
+      done();
+    },
+    { prefix: '/v1' },
+  );
+  return server;
+}
+
+/** No route of the scope is reached without a token whose role has the permission that the route names. */
+function admitAdministrators(scope: AdminScope, dependencies: AdminDependencies): void {
+  const authenticate = createAuthenticate(dependencies);
+  scope.addHook('onRequest', async (request) => {
+    request.actor = await authenticate(request);
+    const { permission } = request.routeOptions.config;
+    if (permission !== undefined && mayDo(request.actor, permission)) return;
+    throw new Rejection('forbidden', `The role ${request.actor.role} does not permit this.`);
+  });
+}
+
+/** One line a request, with the route's pattern instead of the path: names and ids stay out of the log. */
+function logRequests(server: FastifyInstance, logger: AdminLogger): void {
+  server.addHook('onResponse', async (request, reply) => {
+    const { actor, id, method, routeOptions } = request;
+    const who = actor === undefined ? {} : { actor: actor.name, tenant: actor.tenant };
+    const milliseconds = Math.round(reply.elapsedTime);
+    const members = { requestId: id, method, route: routeOptions.url ?? '', status: reply.statusCode, ...who, milliseconds };
+    logger.info(members, 'control plane request');
+  });
+}

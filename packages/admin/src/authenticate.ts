@@ -1,0 +1,127 @@
+import { isAgentKey, keyDigest, verifyKeyDigest } from '@postern/auth';
+import type { AdminRecord } from '@postern/db/ports';
+import { NAME_PATTERN, Rejection } from '@postern/schemas';
+import type { FastifyRequest } from 'fastify';
+import type { Actor } from './actor.ts';
+import type { AdminDependencies } from './dependencies.ts';
+import { createFailedLogins } from './failed-logins.ts';
+
+/** The name of the bootstrap owner in audit entries. */
+const BOOTSTRAP_NAME = 'bootstrap';
+/** How long a token that was accepted from an address is spared by other people's failures there. */
+const ACCEPTED_FOR_MS = 600_000;
+const ACCEPTED_MAX = 1_000;
+
+interface Identity extends Omit<Actor, 'tenant'> {
+  readonly homeTenant?: string;
+}
+
+export type Authenticate = (request: FastifyRequest) => Promise<Actor>;
+
+/**
+ * Who sent a request: the bootstrap owner or an administrator by token. Rejects with `unauthenticated`, `rate_limited` after ten
+ * failures a minute from one address, or `not_found` for a tenant that is not there or not the token's.
+ */
+export function createAuthenticate(dependencies: AdminDependencies): Authenticate {
+  const { now } = dependencies;
+  const failedLogins = createFailedLogins(now);
+  // Agents may share the machine's address with an administrator; without this, they could lock the administrator out.
+  const acceptedUntil = new Map<string, number>();
+
+  async function identify(request: FastifyRequest): Promise<Identity> {
+    const token = bearerToken(request.headers.authorization);
+    const digest = digestText(token, dependencies);
+    const acceptedKey = `${request.ip} ${digest}`;
+    const waitMs = failedLogins.waitMs(request.ip);
+    if (waitMs > 0 && (acceptedUntil.get(acceptedKey) ?? 0) <= now()) throw tooManyFailures(waitMs);
+    const identity = await findIdentity(token, dependencies);
+    if (identity === undefined) {
+      acceptedUntil.delete(acceptedKey);
+      failedLogins.record(request.ip);
+      throw new Rejection('unauthenticated', refusalOf(token));
+    }
+    acceptedUntil.delete(acceptedKey);
+    const oldest = acceptedUntil.keys().next();
+    if (acceptedUntil.size >= ACCEPTED_MAX && !oldest.done) acceptedUntil.delete(oldest.value);
+    acceptedUntil.set(acceptedKey, now() + ACCEPTED_FOR_MS);
+    return identity;
+  }
+
+  return async (request) => {
+    const { homeTenant, ...identity } = await identify(request);
+    const tenant = tenantOf(request, homeTenant);
+    const isForeign = homeTenant !== undefined && homeTenant !== tenant;
+    if (isForeign) await recordForeignTenant({ ...identity, tenant: homeTenant }, tenant, request.id, dependencies);
+    if (isForeign || !(await tenantExists(tenant, dependencies))) {
+      throw new Rejection('not_found', 'There is no such tenant.');
+    }
+    return { ...identity, tenant };
+  };
+}
+
+function bearerToken(header: string | undefined): string {
+  const token = /^Bearer +([^\s]+) *$/i.exec(header ?? '')?.[1];
+  if (token !== undefined) return token;
+  throw new Rejection('unauthenticated', 'The control plane needs an admin token: "Authorization: Bearer {token}".');
+}
+
+function digestText(token: string, { adminTokenHmacKeys }: AdminDependencies): string {
+  return Buffer.from(keyDigest(token, adminTokenHmacKeys[0]).digest).toString('base64');
+}
+
+async function findIdentity(token: string, dependencies: AdminDependencies): Promise<Identity | undefined> {
+  // An agent key is no admin token, whatever is stored.
+  if (isAgentKey(token)) return undefined;
+  const { adminTokenHmacKeys, bootstrapToken, now, repositories } = dependencies;
+  if (verifyKeyDigest(token, bootstrapToken, adminTokenHmacKeys)) {
+    return { name: BOOTSTRAP_NAME, role: 'owner', isInstanceOwner: true };
+  }
+  for (const hmacKey of adminTokenHmacKeys) {
+    const digest = keyDigest(token, hmacKey);
+    const admin = await repositories.admins.findByTokenDigest(Buffer.from(digest.digest).toString('base64'));
+    if (admin === undefined || admin.tokenKeyId !== hmacKey.keyId) continue;
+    return isInForce(admin, now()) ? identityOf(admin) : undefined;
+  }
+  return undefined;
+}
+
+function isInForce(admin: AdminRecord, now: number): boolean {
+  return admin.revokedAt === undefined && (admin.expiresAt === undefined || admin.expiresAt > now);
+}
+
+function identityOf({ name, role, tenant }: AdminRecord): Identity {
+  const isInstanceOwner = role === 'owner' && tenant === undefined;
+  return { name, role, isInstanceOwner, ...(tenant === undefined ? {} : { homeTenant: tenant }) };
+}
+
+function refusalOf(token: string): string {
+  return isAgentKey(token)
+    ? 'Agent keys are not accepted on the control plane; it needs an admin token.'
+    : 'The admin token is not valid.';
+}
+
+function tooManyFailures(waitMs: number): Rejection {
+  const retryAfterSeconds = Math.ceil(waitMs / 1_000);
+  return new Rejection('rate_limited', 'Too many failed logins from this address.', { details: { retryAfterSeconds } });
+}
+
+/** `default` unless named; a token of one tenant that names none means its own. */
+function tenantOf(request: FastifyRequest, homeTenant: string | undefined): string {
+  const named = request.headers['postern-tenant'];
+  return typeof named === 'string' ? named : (homeTenant ?? 'default');
+}
+
+async function tenantExists(tenant: string, { repositories }: AdminDependencies): Promise<boolean> {
+  return NAME_PATTERN.test(tenant) && (await repositories.tenants.getByName(tenant)) !== undefined;
+}
+
+async function recordForeignTenant(
+  actor: Actor,
+  named: string,
+  requestId: string,
+  { repositories, runInTransaction, now }: AdminDependencies,
+): Promise<void> {
+  const subject = `tenant:${named.slice(0, 64)}`;
+  const draft = { at: now(), tenant: actor.tenant, type: 'access.refused', requestId, actor: actor.name, subject } as const;
+  await runInTransaction((context) => repositories.audit.append(draft, context));
+}

@@ -1,0 +1,49 @@
+import type { HmacKey, KeyDigest } from '@postern/auth';
+import type { DbRepositories, RunInTransaction } from '@postern/db/ports';
+import type { Vault } from '@postern/vault';
+
+/** What writes of configuration need, in the control plane and at start. */
+export interface WriteDependencies {
+  readonly repositories: DbRepositories;
+  readonly runInTransaction: RunInTransaction;
+  readonly vault: Pick<Vault, 'seal' | 'open'>;
+  /** Keys for the digests of agent keys, the active one first. */
+  readonly agentKeyHmacKeys: readonly [HmacKey, ...HmacKey[]];
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Called after each commit with the tenant whose configuration changed ('*': all). Must not throw. */
+  readonly onChange: (tenant: string) => void;
+}
+
+/** A line of the log: members first, then the sentence. pino's loggers are such. */
+export interface AdminLogger {
+  info(members: object, message: string): void;
+  warn(members: object, message: string): void;
+  error(members: object, message: string): void;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Each dependency's state in a word, such as `{database: 'up'}`. */
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+export interface AdminDependencies extends WriteDependencies {
+  /** Keys for the digests of administrators' tokens, the active one first. */
+  readonly adminTokenHmacKeys: readonly [HmacKey, ...HmacKey[]];
+  /** The token of the bootstrap owner, by its digest. */
+  readonly bootstrapToken: KeyDigest;
+  readonly logger: AdminLogger;
+  readonly readiness: () => Promise<Readiness>;
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  /** `POSTERN_ADMIN_PUBLIC_URL`; its host is answered for. */
+  readonly publicUrl?: string;
+  /** CIDRs of proxies whose `X-Forwarded-For` tells the client's address. */
+  readonly trustedProxies?: readonly string[];
+  /** CIDRs within which every `unsafeAllowAddresses` must lie: the setting, else what the start-up file names. */
+  readonly unsafeAddressCeiling: readonly string[];
+  /** Makes `Postern-Request-Id`; default 128 random bits. */
+  readonly createRequestId?: () => string;
+  /** The version that `/openapi.json` names. */
+  readonly version?: string;
+}

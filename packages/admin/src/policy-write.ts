@@ -1,0 +1,35 @@
+import type { PolicyIssue } from '@postern/policy';
+import { judgePolicy, readPolicyState } from './config/policy-check.ts';
+import type { WriteDependencies } from './dependencies.ts';
+import { type TenantWrite, type WriteOrigin, writeInTenant } from './tenant-write.ts';
+import { invalid } from './validator.ts';
+
+/**
+ * As `writeInTenant`, for changes that bear on decisions: refuses with `validation_failed` what the policy compiler does not take
+ * (faults that were there before do not stand in the way of a repair), and records `policy.activated` when the version changed.
+ * `ruleId` names the rule that the request is about.
+ */
+export async function writePolicyInTenant<T>(
+  dependencies: WriteDependencies,
+  origin: WriteOrigin & { readonly ruleId?: string },
+  operation: (write: TenantWrite) => Promise<T>,
+): Promise<T> {
+  const { repositories } = dependencies;
+  return await writeInTenant(dependencies, origin, async (write) => {
+    const before = judgePolicy(await readPolicyState(repositories, write.tenant, write.context));
+    const result = await operation(write);
+    const after = judgePolicy(await readPolicyState(repositories, write.tenant, write.context));
+    const known = new Set(before.issues.map((issue) => JSON.stringify(issue)));
+    const faults = after.issues.filter((issue) => issue.ruleId === origin.ruleId || !known.has(JSON.stringify(issue)));
+    if (faults.length > 0) throw invalid(faults.map((issue) => placeIssue(issue, origin.ruleId)));
+    if (after.version !== undefined && after.version !== before.version) {
+      await write.record('policy.activated', 'policy', { policyVersion: after.version });
+    }
+    return result;
+  });
+}
+
+function placeIssue({ ruleId, field, message }: PolicyIssue, writtenId: string | undefined) {
+  if (ruleId === writtenId || ruleId === null) return { field, message };
+  return { field: 'rules', message: `rule ${ruleId}: ${field} ${message}` };
+}

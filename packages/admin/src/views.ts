@@ -1,0 +1,130 @@
+import type {
+  AdminRecord,
+  AgentKeyRecord,
+  AgentRecord,
+  IntegrationRecord,
+  PolicyRuleRecord,
+  SecretEnvelopeVersion,
+  SecretRecord,
+  TenantRecord,
+} from '@postern/db/ports';
+import { ADMIN_ROLES } from '@postern/db/ports';
+import { agentSchema, environmentSchema, integrationSchema, KEY_SCOPES, ruleSchema } from '@postern/schemas';
+import { z } from 'zod';
+
+const time = z.string().describe('ISO 8601, UTC');
+const origin = z.enum(['config', 'api']).describe('What made it: a configuration document, or this API');
+const stamps = { createdAt: time, updatedAt: time };
+
+/** Members that answers have and requests need not send back. */
+export const READ_ONLY_MEMBERS = ['id', 'origin', 'createdAt', 'updatedAt', 'lastUsedAt'] as const;
+
+export const tenantView = z.object({ name: z.string(), createdAt: time });
+export const adminView = z.object({
+  id: z.string(),
+  name: z.string(),
+  role: z.enum(ADMIN_ROLES),
+  tenant: z.string().optional().describe('Absent: the whole instance'),
+  groups: z.array(z.string()),
+  expiresAt: time.optional(),
+  revokedAt: time.optional(),
+  createdAt: time,
+});
+export const agentView = agentSchema.extend({ id: z.string(), origin, ...stamps, lastUsedAt: time.optional() });
+export const agentKeyView = z.object({
+  id: z.string(),
+  scopes: z.array(z.enum(KEY_SCOPES)),
+  origin,
+  expiresAt: time.optional(),
+  revokedAt: time.optional(),
+  createdAt: time,
+  lastUsedAt: time.optional(),
+});
+export const integrationView = integrationSchema.extend({ id: z.string(), origin, ...stamps });
+export const secretView = z.object({
+  id: z.string(),
+  name: z.string(),
+  environments: z.array(environmentSchema).optional().describe('Absent: all'),
+  activeVersion: z.int(),
+  origin,
+  ...stamps,
+});
+export const secretVersionView = z.object({ version: z.int(), active: z.boolean(), createdAt: time });
+export const ruleView = ruleSchema.extend({ disabled: z.boolean(), origin, ...stamps, disabledAt: time.optional() });
+
+export function viewTenant({ name, createdAt }: TenantRecord): z.output<typeof tenantView> {
+  return { name, createdAt: isoTime(createdAt) };
+}
+
+export function viewAdmin(admin: AdminRecord): z.output<typeof adminView> {
+  const { id, name, role, tenant, groups, expiresAt, revokedAt, createdAt } = admin;
+  return {
+    id,
+    name,
+    role,
+    groups: [...groups],
+    createdAt: isoTime(createdAt),
+    ...(tenant === undefined ? {} : { tenant }),
+    ...times({ expiresAt, revokedAt }),
+  };
+}
+
+export function viewAgent(agent: AgentRecord): z.output<typeof agentView> {
+  const { tenant: _tenant, version: _version, createdAt, updatedAt, lastUsedAt, ...members } = agent;
+  return { ...members, createdAt: isoTime(createdAt), updatedAt: isoTime(updatedAt), ...times({ lastUsedAt }) };
+}
+
+export function viewAgentKey(key: AgentKeyRecord): z.output<typeof agentKeyView> {
+  const { id, scopes, createdAt, expiresAt, revokedAt, lastUsedAt } = key;
+  const optional = times({ expiresAt, revokedAt, lastUsedAt });
+  return { id, scopes: [...scopes], origin: key.origin, createdAt: isoTime(createdAt), ...optional };
+}
+
+export function viewIntegration(record: IntegrationRecord): z.output<typeof integrationView> {
+  const { id, spec, createdAt, updatedAt } = record;
+  return { ...spec, id, origin: record.origin, createdAt: isoTime(createdAt), updatedAt: isoTime(updatedAt) };
+}
+
+export function viewSecret(secret: SecretRecord): z.output<typeof secretView> {
+  const { id, name, environments, activeVersion, createdAt, updatedAt } = secret;
+  return {
+    id,
+    name,
+    activeVersion,
+    origin: secret.origin,
+    createdAt: isoTime(createdAt),
+    updatedAt: isoTime(updatedAt),
+    ...(environments === undefined ? {} : { environments: [...environments] }),
+  };
+}
+
+export function viewSecretVersion(
+  { version, createdAt }: Omit<SecretEnvelopeVersion, 'envelope'>,
+  activeVersion: number,
+): z.output<typeof secretVersionView> {
+  return { version, active: version === activeVersion, createdAt: isoTime(createdAt) };
+}
+
+export function viewRule(record: PolicyRuleRecord): z.output<typeof ruleView> {
+  const { spec, createdAt, updatedAt, disabledAt } = record;
+  return {
+    ...spec,
+    disabled: disabledAt !== undefined,
+    origin: record.origin,
+    createdAt: isoTime(createdAt),
+    updatedAt: isoTime(updatedAt),
+    ...times({ disabledAt }),
+  };
+}
+
+export function isoTime(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}
+
+/** The given times that are there, in the API's form. */
+function times<K extends string>(values: Readonly<Record<K, number | undefined>>): Partial<Record<K, string>> {
+  const present = Object.entries<number | undefined>(values).flatMap(([name, value]) => {
+    return value === undefined ? [] : [[name, isoTime(value)] as const];
+  });
+  return Object.fromEntries(present) as Partial<Record<K, string>>;
+}

@@ -1,0 +1,1 @@
+export { decodeEntry, ENTRY_BYTES_MAX, encodeEntry, encodeEntryText } from './encode-entry.ts';

@@ -1,0 +1,210 @@
+import { DbError } from '../ports/db-error.ts';
+import { JournalRecords, type Settler } from './journal-records.ts';
+import { JournalSpool } from './journal-spool.ts';
+import {
+  INTENT,
+  type JournalAnswer,
+  type JournalBatch,
+  type JournalDraft,
+  REFUSAL,
+  type RecordKind,
+} from './protocol.ts';
+
+export interface JournalStats {
+  /** Commits that succeeded, each of one batch. */
+  readonly commits: number;
+  readonly failedCommits: number;
+  /** Records that are durable. */
+  readonly records: number;
+  /** Records that no log can hold, by a fault of ours: malformed, or an intent whose request id is open already. */
+  readonly refusedRecords: number;
+}
+
+export interface JournalQueueOptions {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly spoolMax: number;
+  /** Hands a batch to the worker; `settle` is called once, later. One batch is under way at a time. */
+  readonly post: (batch: JournalBatch, settle: (error: DbError | undefined, answer: JournalAnswer) => void) => void;
+}
+
+/** An outcome or refusal waits at most this long for an intent's commit to ride on. */
+const RIDE_MS = 20;
+/** Records in one commit, so that none takes long. */
+const BATCH_MAX = 1_024;
+const RETRY_MS_FIRST = 20;
+const RETRY_MS_MAX = 1_000;
+
+/**
+ * Natural group commit. Idle: an intent is posted at the end of the turn, with all that came in it; an outcome waits for an intent,
+ * 20 ms at most. Under way: everything collects, and goes out when the answer is there. Failing (from a write that failed until one
+ * succeeds): outcomes and refusals stay first in the queue and are tried again with the next intent or by a timer. Ended: intents
+ * are refused and what comes is left aside.
+ */
+export class JournalQueue {
+  readonly #options: JournalQueueOptions;
+  #waiting = new JournalRecords();
+  #underWay: JournalRecords | undefined;
+  #isScheduled = false;
+  /** What waits goes out as soon as nothing is under way, intents or not. */
+  #mustPost = false;
+  #rideTimer: NodeJS.Timeout | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #retryMs = RETRY_MS_FIRST;
+  /** There while failing. */
+  #spool: JournalSpool | undefined;
+  #ended: DbError | undefined;
+  #flushes: (Settler & { remaining: number })[] = [];
+  readonly #stats = { commits: 0, failedCommits: 0, records: 0, refusedRecords: 0 };
+
+  constructor(options: JournalQueueOptions) {
+    this.#options = options;
+  }
+
+  addIntent(draft: JournalDraft): Promise<void> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    if (this.#spool?.isFull(draft.tenant)) {
+      return Promise.reject(new DbError('unavailable', 'audit records of the tenant wait to be written'));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(INTENT, draft, { resolve, reject });
+      if (this.#isScheduled || this.#underWay !== undefined) return;
+      this.#isScheduled = true;
+      setImmediate(this.#postScheduled);
+    });
+  }
+
+  /** An outcome or a refusal. Never throws. */
+  addFollower(kind: RecordKind, draft: JournalDraft): void {
+    if (this.#ended !== undefined || this.#spool?.admit(kind, draft) === false) return;
+    this.#waiting.add(kind, draft, undefined);
+    this.#rideTimer ??= setTimeout(this.#endRide, RIDE_MS).unref();
+  }
+
+  flush(): Promise<void> {
+    const remaining = this.#waiting.length + (this.#underWay?.length ?? 0);
+    if (remaining === 0) return Promise.resolve();
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => {
+      this.#flushes.push({ resolve, reject, remaining });
+      this.#postSoon();
+    });
+  }
+
+  lag(): { entries: number; oldestMs: number } {
+    const oldest = (this.#underWay ?? this.#waiting).drafts[0];
+    const entries = this.#waiting.length + (this.#underWay?.length ?? 0);
+    return { entries, oldestMs: oldest === undefined ? 0 : Math.max(0, this.#options.now() - oldest.at) };
+  }
+
+  stats(): JournalStats {
+    return { ...this.#stats };
+  }
+
+  /** From here on intents are refused with `error`. */
+  end(error: DbError): void {
+    this.#ended ??= error;
+    clearTimeout(this.#rideTimer);
+    clearTimeout(this.#retryTimer);
+    for (const settler of this.#waiting.settlers) settler?.reject(this.#ended);
+    this.#rejectFlushes(this.#ended);
+  }
+
+  readonly #postScheduled = (): void => {
+    this.#isScheduled = false;
+    this.#postNext();
+  };
+
+  readonly #endRide = (): void => {
+    this.#rideTimer = undefined;
+    // While failing, the retry has its own time.
+    if (this.#spool === undefined) this.#postSoon();
+  };
+
+  readonly #retry = (): void => {
+    this.#retryTimer = undefined;
+    this.#postSoon();
+  };
+
+  #postSoon(): void {
+    this.#mustPost = true;
+    this.#postNext();
+  }
+
+  #postNext(): void {
+    if (this.#underWay !== undefined || this.#waiting.length === 0 || this.#ended !== undefined) return;
+    this.#mustPost = false;
+    const batch = this.#takeBatch();
+    this.#underWay = batch;
+    this.#options.post({ now: this.#options.now(), kinds: batch.kinds, drafts: batch.drafts }, this.#settle);
+  }
+
+  #takeBatch(): JournalRecords {
+    if (this.#waiting.length <= BATCH_MAX) {
+      const all = this.#waiting;
+      this.#waiting = new JournalRecords();
+      return all;
+    }
+    const { first, rest } = this.#waiting.split(BATCH_MAX);
+    this.#waiting = rest;
+    return first;
+  }
+
+  readonly #settle = (error: DbError | undefined, answer: JournalAnswer): void => {
+    const batch = this.#underWay ?? new JournalRecords();
+    this.#underWay = undefined;
+    if (error === undefined) this.#succeed(batch, answer);
+    else this.#fail(batch, error);
+    if (this.#waiting.intents > 0 || this.#mustPost) this.#postNext();
+  };
+
+  #succeed(batch: JournalRecords, { refused }: JournalAnswer): void {
+    this.#stats.commits += 1;
+    this.#stats.records += batch.length - refused.length;
+    this.#stats.refusedRecords += refused.length;
+    for (const { index, error } of refused) batch.settlers[index]?.reject(new DbError(error.code, error.message));
+    // Those that were rejected above are settled; resolving them has no effect.
+    for (const settler of batch.settlers) settler?.resolve();
+    for (const flush of this.#flushes) {
+      flush.remaining -= batch.length;
+      if (flush.remaining <= 0) flush.resolve();
+    }
+    if (this.#flushes.length > 0) this.#flushes = this.#flushes.filter((flush) => flush.remaining > 0);
+    if (this.#flushes.length > 0) this.#mustPost = true;
+    if (this.#spool !== undefined) this.#endFailing(this.#spool);
+  }
+
+  #fail(batch: JournalRecords, cause: DbError): void {
+    this.#stats.failedCommits += 1;
+    this.#waiting = batch.followersThen(this.#waiting);
+    this.#spool ??= this.#spoolOfWaiting();
+    const error = new DbError('unavailable', `the audit log cannot be written: ${cause.message}`, cause);
+    for (const settler of batch.settlers) settler?.reject(error);
+    this.#rejectFlushes(error);
+    if (this.#ended !== undefined || this.#retryTimer !== undefined) return;
+    this.#retryTimer = setTimeout(this.#retry, this.#retryMs).unref();
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
+  }
+
+  #spoolOfWaiting(): JournalSpool {
+    const spool = new JournalSpool(this.#options.spoolMax);
+    this.#waiting.forEach((kind, draft) => {
+      spool.admit(kind, draft);
+    });
+    return spool;
+  }
+
+  #endFailing(spool: JournalSpool): void {
+    this.#spool = undefined;
+    this.#retryMs = RETRY_MS_FIRST;
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
+    for (const draft of spool.countedEntries(this.#options.now())) this.addFollower(REFUSAL, draft);
+    this.#mustPost = true;
+  }
+
+  #rejectFlushes(error: DbError): void {
+    for (const flush of this.#flushes) flush.reject(error);
+    this.#flushes = [];
+  }
+}

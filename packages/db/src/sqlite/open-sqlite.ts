@@ -1,0 +1,126 @@
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import { type CompiledQuery, Kysely } from 'kysely';
+import type { DbClient, EngineCapabilities, TransactionScope } from '../client.ts';
+import { migrate } from '../migrate.ts';
+import { DbError } from '../ports/db-error.ts';
+import type { Tables } from '../tables.ts';
+import { toQuery, toResult, workerDialect } from './dialect.ts';
+import type { Operation, Query, QueryAnswer } from './protocol.ts';
+import { startWorker, type WorkerLink } from './worker-link.ts';
+
+export interface SqliteOptions {
+  /** Path of the database file; made with mode 0600 when it is not there. Its folder must be. */
+  readonly file: string;
+  /** For the record of migrations; milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+const CAPABILITIES: EngineCapabilities = {
+  integerType: 'integer',
+  jsonType: 'text',
+  clusteredTableEnding: 'strict, without rowid',
+  tableEnding: 'strict',
+};
+
+/** The writers' links, for the journal alone, which speaks to the worker more directly than repositories do. */
+const writers = new WeakMap<DbClient, WorkerLink>();
+
+/**
+ * Opens (and migrates) a SQLite file. All of SQLite runs in worker threads: one writes, with WAL and `synchronous=FULL`, and
+ * answers reads by key on a second connection; one, started at the first list, reads lists. Fails `unavailable` when the file
+ * cannot be opened or written, `invalid` when a newer program has migrated it.
+ */
+export async function openSqlite(options: SqliteOptions): Promise<DbClient> {
+  makePrivateFile(options.file);
+  const writer = startWorker({ role: 'writer', file: options.file });
+  let reader: WorkerLink | undefined;
+  const startReader = () => {
+    reader ??= startReadingWorker(options.file, () => {
+      reader = undefined;
+    });
+    return reader;
+  };
+  const client = createClient(writer, startReader, async () => {
+    await reader?.close();
+    await writer.close();
+  });
+  writers.set(client, writer);
+  try {
+    await migrate(client, options.now);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+  return client;
+}
+
+/** A reader that died (of a list too large for its memory) fails what was asked of it; the next list starts another. */
+function startReadingWorker(file: string, onDeath: () => void): WorkerLink {
+  const reader = startWorker({ role: 'reader', file });
+  void reader.failed.then(onDeath);
+  return reader;
+}
+
+/** The writer of a client that `openSqlite` made. Fails `invalid` for any other. */
+export function writerOf(client: DbClient): WorkerLink {
+  const writer = writers.get(client);
+  if (writer === undefined) throw new DbError('invalid', 'the database client was not made by openSqlite');
+  return writer;
+}
+
+function createClient(writer: WorkerLink, startReader: () => WorkerLink, close: () => Promise<void>): DbClient {
+  let lastTransaction = 0;
+
+  async function transact<T>(operation: (scope: TransactionScope) => Promise<T>): Promise<T> {
+    const transaction = ++lastTransaction;
+    await writer.request({ op: 'begin', transaction });
+    const scope: TransactionScope = {
+      kysely: kyselyOn(writer, (query) => ({ op: 'query', on: 'write', query, transaction })),
+      appendEntry: (draft) => writer.request({ op: 'append', draft, transaction }),
+    };
+    let result: T;
+    try {
+      result = await operation(scope);
+    } catch (error) {
+      // A rollback that fails has nothing to roll back any more: the worker did it, or is gone.
+      await writer.request({ op: 'rollback', transaction }).catch(() => undefined);
+      throw error;
+    }
+    await writer.request({ op: 'commit', transaction });
+    return result;
+  }
+
+  return {
+    capabilities: CAPABILITIES,
+    writes: kyselyOn(writer, (query) => ({ op: 'query', on: 'write', query })),
+    points: kyselyOn(writer, (query) => ({ op: 'query', on: 'snapshot', query })),
+    lists: new Kysely<Tables>({
+      dialect: workerDialect((query) => startReader().request({ op: 'query', on: 'snapshot', query })),
+    }),
+    readTogether: async (queries) => (await together(writer, 'snapshot', queries)).map(toResult),
+    writeTogether: async (queries) => {
+      await together(writer, 'write', queries);
+    },
+    transact,
+    failed: writer.failed,
+    close,
+  };
+}
+
+function kyselyOn(link: WorkerLink, toOperation: (query: Query) => Operation): Kysely<Tables> {
+  return new Kysely<Tables>({ dialect: workerDialect((query) => link.request(toOperation(query))) });
+}
+
+function together(link: WorkerLink, on: 'snapshot' | 'write', queries: readonly CompiledQuery[]) {
+  return link.request<readonly QueryAnswer[]>({ op: 'queries', on, queries: queries.map(toQuery) });
+}
+
+/** SQLite gives its `-wal` and `-shm` files the mode of the database file, so that one is made first. */
+function makePrivateFile(file: string): void {
+  try {
+    closeSync(openSync(file, 'a', 0o600));
+    chmodSync(file, 0o600);
+  } catch (error) {
+    throw new DbError('unavailable', `the database file ${file} cannot be opened for writing`, error);
+  }
+}

@@ -1,0 +1,95 @@
+import { Worker } from 'node:worker_threads';
+import { DbError } from '../ports/db-error.ts';
+import type { Answer, Operation, Request, WireError, WorkerSettings } from './protocol.ts';
+
+/** The main thread's end of one database worker. */
+export interface WorkerLink {
+  request<T>(operation: Operation): Promise<T>;
+  /** As `request`, for the path where a promise a batch is one too many. `settle` is called exactly once, later. */
+  send(operation: Operation, settle: (error: DbError | undefined, value: unknown) => void): void;
+  /** Lets the worker end after all that was asked before. */
+  close(): Promise<void>;
+  /** Resolves when the worker died without being closed. */
+  readonly failed: Promise<DbError>;
+}
+
+type Settle = (error: DbError | undefined, value: unknown) => void;
+
+/** Memory of a worker's JavaScript heap; SQLite's own caches lie outside. */
+const HEAP_LIMITS_MB = {
+  writer: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 },
+  reader: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 },
+} as const;
+
+/** Starts a worker. Its first message says whether the file could be opened; requests made before wait in its queue. */
+export function startWorker(settings: WorkerSettings): WorkerLink {
+  const pending = new Map<number, Settle>();
+  let lastId = 0;
+  let over: DbError | undefined;
+  let closing = false;
+  const failure = Promise.withResolvers<DbError>();
+  const worker = new Worker(workerUrl(), {
+    workerData: settings,
+    name: `postern-db-${settings.role}`,
+    resourceLimits: HEAP_LIMITS_MB[settings.role],
+  });
+
+  worker.on('message', (answer: Answer) => {
+    const settle = pending.get(answer.id);
+    pending.delete(answer.id);
+    if (pending.size === 0) worker.unref();
+    if (settle === undefined) return;
+    if ('error' in answer) settle(toDbError(answer.error), undefined);
+    else settle(undefined, answer.value);
+  });
+  worker.on('error', (error) => end(error));
+  worker.on('exit', (code) => end(new Error(`the database worker ended with code ${code}`)));
+  // An idle worker keeps no process alive; a question that waits for its answer does.
+  worker.unref();
+
+  function end(cause: Error): void {
+    if (over !== undefined) return;
+    over = new DbError('unavailable', closing ? 'the database is closed' : 'the database worker died', cause);
+    for (const settle of pending.values()) settle(over, undefined);
+    pending.clear();
+    if (!closing) failure.resolve(over);
+  }
+
+  function send(operation: Operation, settle: Settle): void {
+    if (over !== undefined || closing) {
+      const error = over ?? new DbError('unavailable', 'the database is closed');
+      queueMicrotask(() => settle(error, undefined));
+      return;
+    }
+    const request: Request = { id: ++lastId, operation };
+    worker.postMessage(request);
+    if (pending.size === 0) worker.ref();
+    pending.set(request.id, settle);
+  }
+
+  function request<T>(operation: Operation): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      send(operation, (error, value) => (error === undefined ? resolve(value as T) : reject(error)));
+    });
+  }
+
+  async function close(): Promise<void> {
+    if (closing || over !== undefined) return;
+    const closed = request<void>({ op: 'close' });
+    closing = true;
+    await closed.catch(() => undefined);
+    await worker.terminate();
+  }
+
+  return { request, send, close, failed: failure.promise };
+}
+
+/** Beside this file, and of its kind: TypeScript from a checkout, JavaScript when compiled. */
+function workerUrl(): URL {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new URL(`./worker/main.${extension}`, import.meta.url);
+}
+
+function toDbError(error: WireError): DbError {
+  return new DbError(error.code, error.message);
+}

@@ -1,0 +1,26 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Answer, Operation, Request, WorkerSettings } from '../protocol.ts';
+import { type Answering, createReader } from './reader.ts';
+import { toWireError } from './wire-error.ts';
+import { Writer } from './writer.ts';
+
+/** A database worker: answers one operation after the other, each exactly once. */
+const port = parentPort;
+if (port === null) throw new Error('this file is the start of a worker thread');
+
+const settings = workerData as WorkerSettings;
+const handle = createHandler(settings);
+
+port.on('message', ({ id, operation }: Request) => {
+  handle(operation, (error, value) => {
+    const answer: Answer = error === undefined ? { id, value } : { id, error: toWireError(error) };
+    port.postMessage(answer);
+    if (operation.op === 'close') port.close();
+  });
+});
+
+function createHandler({ role, file }: WorkerSettings): (operation: Operation, answer: Answering) => void {
+  if (role === 'reader') return createReader(file);
+  const writer = new Writer(file);
+  return (operation, answer) => writer.handle(operation, answer);
+}

@@ -1,0 +1,141 @@
+import { DbError } from '../../ports/db-error.ts';
+import type { Operation } from '../protocol.ts';
+import { createAppender } from './append-entry.ts';
+import { type Connection, openReadingConnection, openWritingConnection, rollBack } from './connection.ts';
+import { Journal } from './journal.ts';
+import type { Answering } from './reader.ts';
+
+/** A transaction of the main thread may hold the connection this long; then it is rolled back, for the journal waits behind it. */
+export const TRANSACTION_MS_MAX = 5_000;
+
+/**
+ * The writing worker. Free: every operation runs at once. Held: a transaction is open; its own operations run, reads of the last
+ * committed state run, all others wait in order. A transaction ends by commit, by rollback, or by its time running out; what
+ * comes for it afterwards is refused.
+ */
+export class Writer {
+  readonly #file: string;
+  readonly #writing: Connection;
+  readonly #append: ReturnType<typeof createAppender>;
+  readonly #waiting: { operation: Operation; answer: Answering }[] = [];
+  #snapshots: Connection | undefined;
+  #journal: Journal | undefined;
+  #held: { readonly transaction: number; readonly timer: NodeJS.Timeout } | undefined;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.#writing = openWritingConnection(file);
+    this.#append = createAppender(this.#writing);
+  }
+
+  handle(operation: Operation, answer: Answering): void {
+    if (this.#held !== undefined && !mayRunBesideTransaction(operation)) {
+      this.#waiting.push({ operation, answer });
+      return;
+    }
+    let value: unknown;
+    try {
+      value = this.#perform(operation);
+    } catch (error) {
+      answer(error);
+      return;
+    }
+    answer(undefined, value);
+  }
+
+  #perform(operation: Operation): unknown {
+    switch (operation.op) {
+      case 'query':
+        if (operation.transaction !== undefined) this.#requireHeld(operation.transaction);
+        return this.#connectionFor(operation.on).run(operation.query);
+      case 'queries':
+        return runTogether(this.#connectionFor(operation.on), operation);
+      case 'begin':
+        return this.#begin(operation.transaction);
+      case 'commit':
+      case 'rollback':
+        return this.#end(operation.transaction, operation.op);
+      case 'append':
+        this.#requireHeld(operation.transaction);
+        return this.#append(operation.draft);
+      case 'journal.open':
+        this.#journal = new Journal(this.#writing, operation);
+        return undefined;
+      case 'journal.write':
+        return this.#openJournal().write(operation.batch);
+      case 'journal.recover':
+        return this.#openJournal().recover(operation.now);
+      case 'journal.renew':
+        return this.#openJournal().renew(operation.now);
+      case 'journal.close':
+        return this.#openJournal().close();
+      case 'close':
+        this.#snapshots?.close();
+        return this.#writing.close();
+    }
+  }
+
+  #connectionFor(on: 'snapshot' | 'write'): Connection {
+    if (on === 'write') return this.#writing;
+    this.#snapshots ??= openReadingConnection(this.#file);
+    return this.#snapshots;
+  }
+
+  #openJournal(): Journal {
+    if (this.#journal === undefined) throw new DbError('invalid', 'the journal is not open');
+    return this.#journal;
+  }
+
+  #requireHeld(transaction: number): void {
+    if (this.#held?.transaction === transaction) return;
+    throw new DbError('unavailable', `the transaction is over: it was rolled back after ${TRANSACTION_MS_MAX} ms`);
+  }
+
+  #begin(transaction: number): void {
+    this.#writing.prepare('begin immediate').run();
+    const timer = setTimeout(() => this.#end(transaction, 'rollback'), TRANSACTION_MS_MAX);
+    this.#held = { transaction, timer };
+  }
+
+  #end(transaction: number, how: 'commit' | 'rollback'): void {
+    this.#requireHeld(transaction);
+    clearTimeout(this.#held?.timer);
+    try {
+      this.#writing.prepare(how).run();
+    } catch (error) {
+      rollBack(this.#writing);
+      throw error;
+    } finally {
+      this.#held = undefined;
+      setImmediate(() => this.#runWaiting());
+    }
+  }
+
+  /** Stops where one of those that waited opens a transaction itself. */
+  #runWaiting(): void {
+    while (this.#held === undefined) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.handle(next.operation, next.answer);
+    }
+  }
+}
+
+/** Its own operations (also of one that is over: they are let through to be refused), and reads of what is committed. */
+function mayRunBesideTransaction(operation: Operation): boolean {
+  if (operation.op === 'begin') return false;
+  if ('transaction' in operation && operation.transaction !== undefined) return true;
+  return (operation.op === 'query' || operation.op === 'queries') && operation.on === 'snapshot';
+}
+
+function runTogether(connection: Connection, { on, queries }: Extract<Operation, { op: 'queries' }>) {
+  connection.prepare(on === 'write' ? 'begin immediate' : 'begin').run();
+  try {
+    const answers = queries.map((query) => connection.run(query));
+    connection.prepare('commit').run();
+    return answers;
+  } catch (error) {
+    rollBack(connection);
+    throw error;
+  }
+}

@@ -1,0 +1,15 @@
+import type { Exchange, ExchangeSink } from '@postern/proxy-runtime';
+import type { Gateway } from '../gateway.ts';
+import type { GuardedCall } from '../stages/guard-target.ts';
+
+export interface Completion {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Where the upstream's answer goes: streamed to the client, or collected into a JSON document. Settles the call at its end. */
+export interface Answer extends ExchangeSink {
+  begin(gateway: Gateway, call: GuardedCall, completion: Completion): void;
+  /** Gives the running exchange, to pause, resume and abort it. */
+  attach(exchange: Exchange): void;
+}

@@ -1,0 +1,109 @@
+import { type Exchange, filterResponseHeaders, UpstreamFailure } from '@postern/proxy-runtime';
+import type { ClientExchange } from '../client-exchange.ts';
+import type { Gateway } from '../gateway.ts';
+import type { GuardedCall } from '../stages/guard-target.ts';
+import { ForwardRejection, settle } from '../stages/settle.ts';
+import type { Answer, Completion } from './answer.ts';
+
+export interface CollectedResponse {
+  readonly status: number;
+  /** Flat name, value pairs that may be passed on. */
+  readonly headers: readonly string[];
+  readonly body: Uint8Array;
+}
+
+/** Collects the whole answer, within `responseBytes`, for a way in that answers with a document. */
+export class CollectedAnswer implements Answer {
+  readonly #client: ClientExchange;
+  readonly #chunks: Uint8Array[] = [];
+  #gateway!: Gateway;
+  #call!: GuardedCall;
+  #completion!: Completion;
+  #exchange: Exchange | undefined;
+  #byteLength = 0;
+  #status = 0;
+  #headers: readonly string[] = [];
+  #isOver = false;
+  #collected: CollectedResponse | undefined;
+
+  constructor(client: ClientExchange) {
+    this.#client = client;
+  }
+
+  /** What was collected; only once `forward` has resolved. undefined when the client has left meanwhile. */
+  get collected(): CollectedResponse | undefined {
+    return this.#collected;
+  }
+
+  begin(gateway: Gateway, call: GuardedCall, completion: Completion): void {
+    this.#gateway = gateway;
+    this.#call = call;
+    this.#completion = completion;
+    this.#client.response.on('close', this.#onClose);
+  }
+
+  attach(exchange: Exchange): void {
+    this.#exchange = exchange;
+    if (this.#client.response.destroyed) this.#onClose();
+  }
+
+  onHead(status: number, headers: string[]): void {
+    this.#status = status;
+    this.#headers = filterResponseHeaders(headers, this.#call.allowed.call.integration.headerPolicy);
+  }
+
+  onData(chunk: Uint8Array): boolean {
+    if (this.#isOver) return true;
+    this.#byteLength += chunk.byteLength;
+    if (this.#byteLength > this.#call.allowed.call.integration.spec.limits.responseBytes) {
+      this.#exchange?.abort();
+      this.onFailure(
+        new UpstreamFailure({
+          code: 'response_too_large',
+          sentBytes: 'some',
+          headPassed: false,
+          detail: 'a stream outgrew responseBytes',
+        }),
+      );
+      return true;
+    }
+    this.#chunks.push(chunk);
+    return true;
+  }
+
+  onEnd(): void {
+    if (this.#isOver) return;
+    this.#collected = {
+      status: this.#status,
+      headers: this.#headers,
+      body: Buffer.concat(this.#chunks, this.#byteLength),
+    };
+    this.#leave();
+    settle(this.#gateway, this.#event, { result: 'done', status: this.#status });
+    this.#completion.resolve();
+  }
+
+  onFailure(failure: UpstreamFailure): void {
+    if (this.#isOver) return;
+    this.#gateway.metrics.countUpstreamError(failure.code);
+    this.#leave();
+    this.#completion.reject(new ForwardRejection(failure));
+  }
+
+  #onClose = (): void => {
+    if (this.#isOver) return;
+    this.#exchange?.abort();
+    this.#leave();
+    settle(this.#gateway, this.#event, { result: 'unknown', code: 'client_gone' });
+    this.#completion.resolve();
+  };
+
+  get #event() {
+    return this.#call.allowed.call.caller.request.event;
+  }
+
+  #leave(): void {
+    this.#isOver = true;
+    this.#client.response.off('close', this.#onClose);
+  }
+}

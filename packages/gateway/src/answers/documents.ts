@@ -1,0 +1,35 @@
+import { PROBLEM_MEDIA_TYPE, type Problem, type Rejection, toProblem } from '@postern/schemas';
+import type { ClientExchange } from '../client-exchange.ts';
+
+/** Answers with a JSON document of the gateway's own. */
+export function answerJson(client: ClientExchange, status: number, document: unknown, requestId: string): void {
+  send(client, status, ['content-type', 'application/json', 'postern-request-id', requestId], document);
+}
+
+/** Answers with an RFC 9457 problem document. A response that has begun already is cut instead. */
+export function answerProblem(client: ClientExchange, rejection: Rejection, requestId: string): void {
+  if (client.response.headersSent) {
+    client.response.destroy();
+    return;
+  }
+  const problem = toProblem(rejection, requestId);
+  send(client, problem.status, problemHeaders(problem), problem);
+}
+
+function problemHeaders(problem: Problem): string[] {
+  const headers = ['content-type', PROBLEM_MEDIA_TYPE, 'postern-request-id', problem.requestId];
+  // RFC 9110 section 11.6.1: a 401 names the scheme.
+  if (problem.status === 401) headers.push('www-authenticate', 'Bearer realm="postern"');
+  if (problem.retryAfterSeconds !== undefined) headers.push('retry-after', String(problem.retryAfterSeconds));
+  return headers;
+}
+
+function send(client: ClientExchange, status: number, headers: string[], document: unknown): void {
+  const { request, response } = client;
+  const body = Buffer.from(JSON.stringify(document));
+  headers.push('content-length', String(body.byteLength), 'cache-control', 'no-store');
+  // A body that was not read to its end would be taken for the next request, or read in vain.
+  if (!request.complete) headers.push('connection', 'close');
+  response.writeHead(status, headers);
+  response.end(request.method === 'HEAD' ? undefined : body);
+}

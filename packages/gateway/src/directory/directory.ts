@@ -1,0 +1,205 @@
+import { performance } from 'node:perf_hooks';
+import type { AgentsPort, DirectoryPort } from '@postern/db/ports';
+import { Rejection } from '@postern/schemas';
+import { type AgentIdentity, makeIdentity } from './agent-identity.ts';
+import type { CompiledTenant, CompileTenant } from './compiled-tenant.ts';
+
+/** A verified caller and the one version of its tenant's configuration by which its call is judged from begin to end. */
+export interface KnownCaller {
+  readonly agent: AgentIdentity;
+  readonly tenant: CompiledTenant;
+  lastTouchedMs: number;
+}
+
+export interface DirectoryOptions {
+  readonly directory: DirectoryPort;
+  readonly agents: AgentsPort;
+  readonly compileTenant: CompileTenant;
+  /** True when `keyText` is the key whose record holds this digest; constant time. */
+  readonly verifyKey: (keyText: string, digest: string, digestKeyId: string) => boolean;
+  /** Told when a newer version of a tenant comes into use. */
+  readonly onReplaced?: (former: CompiledTenant, current: CompiledTenant) => void;
+  readonly onError: (error: unknown, doing: string) => void;
+  readonly now: () => number;
+}
+
+/** Without word from the store for longer than this, nothing cached is believed any more (specification, section 16). */
+const CONFIRMED_FOR_MS = 2_000;
+const POLL_MS = 500;
+const KEYS_MAX = 100_000;
+const TOUCH_EVERY_MS = 60_000;
+const TOUCH_FLUSH_MS = 5_000;
+
+interface Slot {
+  /** The version before, for what has not changed since. */
+  readonly former: CompiledTenant | undefined;
+  compiled?: CompiledTenant;
+  loading?: Promise<CompiledTenant | undefined>;
+}
+
+/**
+ * The data plane's view of agents and tenants: everything that decides a call, compiled and in memory.
+ *
+ * A tenant's slot is absent, loading, or compiled. Word of a change (from the control plane of this process at once, else from
+ * a poll every half second) empties the slot; the next call loads it anew. A verified key is believed only together with the
+ * compiled tenant it was verified under, so the same word makes every key of the tenant be read again. When the store has not
+ * confirmed the revision for 2 s, calls wait for a confirmation, and are refused when none comes.
+ */
+export class Directory {
+  readonly #options: DirectoryOptions;
+  readonly #slots = new Map<string, Slot>();
+  readonly #keys = new Map<string, KnownCaller>();
+  readonly #touched = new Map<string, { tenant: string; keyId: string; agentId: string; at: number }>();
+  #revision = 0;
+  #confirmedMs = Number.NEGATIVE_INFINITY;
+  #refreshing: Promise<void> | undefined;
+  #pollTimer: NodeJS.Timeout | undefined;
+  #touchTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+  }
+
+  /** Fails when the store cannot be read. */
+  async start(): Promise<void> {
+    await this.refresh();
+    this.#pollTimer = setInterval(() => void this.refresh().catch(() => undefined), POLL_MS);
+    this.#pollTimer.unref();
+    this.#touchTimer = setInterval(() => void this.flushTouches(), TOUCH_FLUSH_MS);
+    this.#touchTimer.unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#pollTimer);
+    clearInterval(this.#touchTimer);
+    await this.flushTouches();
+  }
+
+  /** Asks the store what has changed. Changes known to it before this call are in force when it resolves. */
+  async refresh(): Promise<void> {
+    // A flight that began earlier may have read before the caller's change: wait for it, then ask again.
+    if (this.#refreshing !== undefined) await this.#refreshing.catch(() => undefined);
+    this.#refreshing ??= this.#askStore().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #askStore(): Promise<void> {
+    const asked = performance.now();
+    const { revision, tenants } = await this.#options.directory.changesSince(this.#revision);
+    for (const tenant of tenants) this.#forget(tenant);
+    this.#revision = revision;
+    this.#confirmedMs = asked;
+  }
+
+  #forget(tenant: string): void {
+    const slot = this.#slots.get(tenant);
+    if (slot !== undefined) this.#slots.set(tenant, { former: slot.compiled ?? slot.former });
+  }
+
+  /** True while the store has confirmed lately; the readiness probe asks it too. */
+  isConfirmed(): boolean {
+    return performance.now() - this.#confirmedMs <= CONFIRMED_FOR_MS;
+  }
+
+  /**
+   * The caller who holds `keyText`; undefined when the key is unknown, wrong or revoked. Answers without a promise for a key
+   * seen before under the present version of its tenant.
+   *
+   * @throws Rejection `audit_unavailable` when the store does not answer.
+   */
+  findCaller(keyText: string, keyId: string): KnownCaller | undefined | Promise<KnownCaller | undefined> {
+    if (!this.isConfirmed()) return this.#confirmThenFind(keyText, keyId);
+    const known = this.#keys.get(keyText);
+    if (known !== undefined && this.#slots.get(known.agent.tenant)?.compiled === known.tenant) {
+      this.#touch(known);
+      return known;
+    }
+    return this.#readCaller(keyText, keyId);
+  }
+
+  async #confirmThenFind(keyText: string, keyId: string): Promise<KnownCaller | undefined> {
+    try {
+      await this.refresh();
+    } catch (error) {
+      throw storeSilent(error);
+    }
+    return this.findCaller(keyText, keyId);
+  }
+
+  async #readCaller(keyText: string, keyId: string): Promise<KnownCaller | undefined> {
+    const revision = this.#revision;
+    const found = await this.#options.agents.findKey(keyId).catch((error: unknown) => {
+      throw storeSilent(error);
+    });
+    if (found === undefined || found.key.revokedAt !== undefined) return undefined;
+    if (!this.#options.verifyKey(keyText, found.key.digest, found.key.digestKeyId)) return undefined;
+    const tenant = await this.#tenant(found.agent.tenant);
+    if (tenant === undefined) return undefined;
+    const caller: KnownCaller = {
+      agent: makeIdentity(found.key, found.agent),
+      tenant,
+      lastTouchedMs: Number.NEGATIVE_INFINITY,
+    };
+    // Word of a change came while we read: what was read may be older than the tenant it would be bound to, so it is not kept.
+    if (this.#revision !== revision) return caller;
+    if (this.#keys.size >= KEYS_MAX) this.#keys.delete(this.#keys.keys().next().value as string);
+    this.#keys.set(keyText, caller);
+    this.#touch(caller);
+    return caller;
+  }
+
+  #tenant(name: string): CompiledTenant | undefined | Promise<CompiledTenant | undefined> {
+    let slot = this.#slots.get(name);
+    if (slot?.compiled !== undefined) return slot.compiled;
+    if (slot === undefined) {
+      slot = { former: undefined };
+      this.#slots.set(name, slot);
+    }
+    slot.loading ??= this.#load(name, slot);
+    return slot.loading;
+  }
+
+  async #load(name: string, slot: Slot): Promise<CompiledTenant | undefined> {
+    try {
+      const snapshot = await this.#options.directory.load(name).catch((error: unknown) => {
+        throw storeSilent(error);
+      });
+      if (snapshot === undefined) return undefined;
+      const compiled = this.#options.compileTenant(snapshot, slot.former);
+      // Emptied meanwhile: this version serves the calls that wait for it, and the next call loads the newer one.
+      if (this.#slots.get(name) !== slot) return compiled;
+      slot.compiled = compiled;
+      if (slot.former !== undefined) this.#options.onReplaced?.(slot.former, compiled);
+      return compiled;
+    } catch (error) {
+      this.#options.onError(error, `load tenant ${name}`);
+      throw error instanceof Rejection
+        ? error
+        : new Rejection('internal_error', 'The configuration of the tenant cannot be used.', { cause: error });
+    } finally {
+      delete slot.loading;
+    }
+  }
+
+  #touch(caller: KnownCaller): void {
+    const now = performance.now();
+    if (now - caller.lastTouchedMs < TOUCH_EVERY_MS) return;
+    caller.lastTouchedMs = now;
+    const { tenant, keyId, id: agentId } = caller.agent;
+    this.#touched.set(keyId, { tenant, keyId, agentId, at: this.#options.now() });
+  }
+
+  /** Writes when keys were last used; never on a call's path. */
+  async flushTouches(): Promise<void> {
+    if (this.#touched.size === 0) return;
+    const uses = [...this.#touched.values()];
+    this.#touched.clear();
+    await this.#options.agents.touch(uses).catch((error: unknown) => this.#options.onError(error, 'write lastUsedAt'));
+  }
+}
+
+function storeSilent(cause: unknown): Rejection {
+  return new Rejection('audit_unavailable', 'The store that must record this call does not answer.', { cause });
+}

@@ -1,0 +1,38 @@
+import { disposeBody } from './body/request-body.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import type { Gateway } from './gateway.ts';
+import { admit } from './stages/admit.ts';
+import { authenticate } from './stages/authenticate.ts';
+import { decide } from './stages/decide.ts';
+import { forward } from './stages/forward.ts';
+import { guardTarget } from './stages/guard-target.ts';
+import { injectCredential } from './stages/inject-credential.ts';
+import { recordIntent } from './stages/record-intent.ts';
+import { resolveCall } from './stages/resolve.ts';
+import { findWayIn } from './ways-in/find-way-in.ts';
+import type { WideEvent } from './wide-event.ts';
+
+/**
+ * The life of a call, stage by stage as the specification's section 4 numbers them. Each stage's output is the next one's
+ * input, and only a stage can make what it returns: nothing can be forwarded that was not decided, guarded and recorded.
+ * A stage refuses by throwing a `Rejection`; `serve.ts` is the only catch.
+ */
+export async function handleRequest(gateway: Gateway, client: ClientExchange, event: WideEvent): Promise<void> {
+  const request = admit(gateway, client, event); // 1
+  const wayIn = findWayIn(request);
+  if (wayIn.kind === 'api') return wayIn.answer(gateway, request);
+
+  const caller = await authenticate(gateway, request, 'call'); // 2
+  const call = await resolveCall(gateway, caller, await wayIn.read(gateway, request)); // 3
+  try {
+    const allowed = decide(gateway, call); // 5
+    const guarded = await guardTarget(gateway, allowed); // 8
+    const intent = await recordIntent(gateway, guarded); // 9
+    const credentialed = await injectCredential(gateway, intent); // 10
+    const answer = wayIn.answerFor(request);
+    await forward(gateway, credentialed, answer); // 11, 12
+    wayIn.finish?.(request, answer, allowed);
+  } finally {
+    disposeBody(call.body);
+  }
+}

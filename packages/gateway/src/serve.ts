@@ -1,0 +1,46 @@
+import { performance } from 'node:perf_hooks';
+import { Rejection } from '@postern/schemas';
+import { answerProblem } from './answers/documents.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import type { Gateway } from './gateway.ts';
+import { handleRequest } from './handle-request.ts';
+import { newWideEvent } from './stages/admit.ts';
+import { ForwardRejection, settle } from './stages/settle.ts';
+import type { WideEvent } from './wide-event.ts';
+
+/**
+ * Serves one request to its end; never rejects. The only place where a refusal or a fault is caught: it becomes a problem
+ * document for the caller, an entry in the log, and a line.
+ */
+export async function serveRequest(gateway: Gateway, client: ClientExchange): Promise<void> {
+  const event = newWideEvent(gateway, client);
+  try {
+    await handleRequest(gateway, client, event);
+  } catch (error) {
+    refuse(gateway, client, event, asRejection(gateway, error, event));
+  }
+  const latencyMs = performance.now() - event.startedMs;
+  gateway.metrics.countCall(event, latencyMs / 1_000);
+  gateway.log.call(event, latencyMs);
+}
+
+function asRejection(gateway: Gateway, error: unknown, event: WideEvent): Rejection {
+  if (error instanceof Rejection) {
+    if (error.cause !== undefined) gateway.log.error(error.cause, error.code, event.requestId);
+    return error;
+  }
+  gateway.log.error(error, 'internal_error', event.requestId);
+  return new Rejection('internal_error', 'The gateway failed; the operator finds the cause under this request id.');
+}
+
+function refuse(gateway: Gateway, client: ClientExchange, event: WideEvent, rejection: Rejection): void {
+  event.status = rejection.status;
+  event.code = rejection.code;
+  if (event.intentRecorded) {
+    const result = rejection instanceof ForwardRejection ? rejection.result : 'not_sent';
+    settle(gateway, event, { result, code: rejection.code });
+  } else {
+    gateway.refusals.record(event, rejection);
+  }
+  answerProblem(client, rejection, event.requestId);
+}

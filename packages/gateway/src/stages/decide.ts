@@ -1,0 +1,57 @@
+import { type Decision, decide as decideByPolicy, type Facts } from '@postern/policy';
+import { Rejection } from '@postern/schemas';
+import type { Gateway } from '../gateway.ts';
+import type { ResolvedCall } from './resolve.ts';
+
+declare const allowed: unique symbol;
+
+/** A call that policy allows. Only `decide` makes one. */
+export interface AllowedCall {
+  readonly [allowed]: true;
+  readonly call: ResolvedCall;
+  readonly decision: Decision;
+}
+
+const WITHOUT_TRACE = { trace: false };
+
+/** Stage 5. Default deny; a rule that asks for approval refuses too, since nobody can be asked yet. */
+export function decide(gateway: Gateway, call: ResolvedCall): AllowedCall {
+  const decision = decideByPolicy(call.caller.tenant.policy, policyFacts(gateway, call), WITHOUT_TRACE);
+  const { event } = call.caller.request;
+  event.decision = decision.outcome;
+  event.rule = decision.rule ?? undefined;
+  event.reason = decision.reason;
+  event.policyVersion = decision.policyVersion;
+  switch (decision.outcome) {
+    case 'allow':
+      return { call, decision } as AllowedCall;
+    case 'deny':
+      throw new Rejection('denied', 'Policy does not allow this call.', { details: { decision: 'deny' } });
+    case 'require_approval':
+      throw new Rejection('denied', 'Policy asks for the approval of a person, and this gateway cannot ask one yet.', {
+        details: { decision: 'require_approval' },
+      });
+  }
+}
+
+/** What the rules look at. */
+export function policyFacts(gateway: Gateway, call: ResolvedCall): Facts {
+  const { agent, tenant } = call.caller;
+  return {
+    tenant: tenant.name,
+    agent,
+    request: {
+      method: call.method,
+      url: call.target.url,
+      target: call.target,
+      headers: NO_HEADERS,
+      bodyInspected: false,
+    },
+    integration: call.integration,
+    action: call.action,
+    now: gateway.now(),
+  };
+}
+
+/** No rule of this version looks at headers. */
+const NO_HEADERS: Facts['request']['headers'] = [];

@@ -1,0 +1,107 @@
+import { findAgentKeyInHeaders, findAgentKeyText } from '@postern/auth';
+import { type CanonicalTarget, CanonicalUrlError } from '@postern/canonicalizer';
+import { type Action, Rejection } from '@postern/schemas';
+import { type BodyLimits, receiveBody } from '../body/receive-body.ts';
+import type { RequestBody } from '../body/request-body.ts';
+import type { ClientExchange } from '../client-exchange.ts';
+import type { CompiledIntegration } from '../directory/compiled-tenant.ts';
+import type { Gateway } from '../gateway.ts';
+import type { Caller } from './authenticate.ts';
+
+/** What a way in has made of its request. */
+export interface RequestedCall {
+  readonly integration: string;
+  readonly method: string;
+  /** Flat name, value pairs of the caller, before any policy. */
+  readonly rawHeaders: readonly string[];
+  readonly intent: string | undefined;
+  /** Makes the target canonical. Throws `CanonicalUrlError`. */
+  target(integration: CompiledIntegration): CanonicalTarget;
+  /** Brings the body, within the limits. Throws `request_too_large`. */
+  body(limits: BodyLimits): RequestBody | Promise<RequestBody>;
+}
+
+/** A call that is known completely: what is judged from here on is what is sent. */
+export interface ResolvedCall {
+  readonly caller: Caller;
+  readonly integration: CompiledIntegration;
+  readonly action: Action | undefined;
+  readonly method: string;
+  readonly target: CanonicalTarget;
+  readonly rawHeaders: readonly string[];
+  readonly body: RequestBody;
+}
+
+/** RFC 9110 section 9: upper-case here, so that no rule is evaded by spelling. CONNECT and TRACE are never forwarded. */
+const METHOD = /^[A-Z][A-Z-]{0,31}$/;
+
+/** Stage 3. */
+export async function resolveCall(gateway: Gateway, caller: Caller, requested: RequestedCall): Promise<ResolvedCall> {
+  const { event } = caller.request;
+  event.integration = requested.integration;
+  const integration = findIntegration(caller, requested.integration);
+  if (!METHOD.test(requested.method) || requested.method === 'CONNECT' || requested.method === 'TRACE') {
+    throw new Rejection('method_not_allowed', 'This method is not forwarded.');
+  }
+  event.method = requested.method;
+  event.intent = requested.intent;
+  refuseKeyIn(requested.rawHeaders, requested.intent);
+  const target = canonicalTarget(requested, integration);
+  event.url = `${target.scheme}://${authority(target)}${target.path}`;
+  integration.credential.checkTarget(target.url);
+  const action = integration.actions(requested.method, target.path);
+  event.action = action?.name;
+  const body = await requested.body({
+    bytesMax: integration.spec.limits.requestBytes,
+    spoolFolder: gateway.spoolFolder,
+  });
+  if (body.kind === 'bytes' && findAgentKeyText(body.bytes)) throw keyInRequest('the body');
+  const { method, rawHeaders } = requested;
+  return { caller, integration, action, method, target, rawHeaders, body };
+}
+
+function findIntegration(caller: Caller, name: string): CompiledIntegration {
+  const integration = caller.tenant.integrations.get(name);
+  if (integration === undefined) throw new Rejection('unknown_integration', 'There is no integration of that name.');
+  if (integration.spec.disabled) throw new Rejection('integration_disabled', 'The integration is disabled.');
+  const environments = integration.spec.environments;
+  if (environments !== undefined && !environments.includes(caller.agent.environment ?? '')) {
+    throw new Rejection('integration_disabled', "The integration is not there for the agent's environment.");
+  }
+  return integration;
+}
+
+function canonicalTarget(requested: RequestedCall, integration: CompiledIntegration): CanonicalTarget {
+  let target: CanonicalTarget;
+  try {
+    target = requested.target(integration);
+  } catch (error) {
+    if (!(error instanceof CanonicalUrlError)) throw error;
+    throw new Rejection('target_invalid', `The target is not acceptable: ${error.message}.`, { cause: error });
+  }
+  if (findAgentKeyText(target.pathAndQuery)) throw keyInRequest('the URL');
+  return target;
+}
+
+/** Keys have their places; a copy anywhere else would be forwarded, logged or stored by somebody. */
+function refuseKeyIn(rawHeaders: readonly string[], intent: string | undefined): void {
+  if (findAgentKeyInHeaders(rawHeaders)) throw keyInRequest('a header that is no place for it');
+  if (intent !== undefined && findAgentKeyText(intent)) throw keyInRequest('the stated intent');
+}
+
+function keyInRequest(place: string): Rejection {
+  return new Rejection(
+    'key_in_request',
+    `An agent key stands in ${place}. Send it in Postern-Key alone, and replace the key: it may have been seen.`,
+  );
+}
+
+function authority(target: CanonicalTarget): string {
+  const isDefault = target.port === (target.scheme === 'https' ? 443 : 80);
+  return isDefault ? target.host : `${target.host}:${target.port}`;
+}
+
+/** The body of a request that is forwarded as it came. */
+export function bodyOf(exchange: ClientExchange): RequestedCall['body'] {
+  return (limits) => receiveBody(exchange, limits);
+}

@@ -1,0 +1,67 @@
+import { performance } from 'node:perf_hooks';
+import type { UpstreamFailure } from '@postern/proxy-runtime';
+import { type ErrorCode, type OutcomeResult, Rejection } from '@postern/schemas';
+import type { Gateway } from '../gateway.ts';
+import type { WideEvent } from '../wide-event.ts';
+
+/** How a call whose intent is recorded has ended. `code` is an error code, or `client_gone`. */
+export interface Ending {
+  readonly result: OutcomeResult;
+  readonly status?: number | undefined;
+  readonly code?: ErrorCode | 'client_gone' | undefined;
+}
+
+/** Stage 12: the entry that closes the intent. It rides with the next commit and delays nobody. */
+export function settle(gateway: Gateway, event: WideEvent, ending: Ending): void {
+  event.status = ending.status ?? event.status;
+  event.code = ending.code;
+  gateway.journal.recordOutcome({
+    tenant: event.tenant as string,
+    requestId: event.requestId,
+    at: gateway.now(),
+    result: ending.result,
+    status: ending.status,
+    code: ending.code,
+    latencyMs: Math.round(performance.now() - event.startedMs),
+  });
+}
+
+const UPSTREAM_DETAILS: Record<UpstreamFailure['code'], string> = {
+  upstream_unavailable: 'No connection to the upstream could be made.',
+  upstream_reset: 'The upstream broke the connection off, or its answer was not HTTP.',
+  response_too_large: 'The upstream answered with more bytes than the integration allows.',
+  redirect_refused: "The upstream redirects outside the integration's base URL.",
+  circuit_open: 'The upstream has failed too often; calls to it are suspended for a while.',
+  upstream_saturated: 'As many calls as the integration allows are running already.',
+  upstream_timeout: 'The upstream did not answer within the time the integration allows.',
+};
+
+/** A forward that failed before anything was passed to the caller, with what is known of its effect. */
+export class ForwardRejection extends Rejection {
+  readonly result: OutcomeResult;
+
+  constructor(failure: UpstreamFailure) {
+    super(failure.code, UPSTREAM_DETAILS[failure.code], { cause: failure, details: retryHint(failure) });
+    this.result = resultOf(failure);
+  }
+}
+
+function retryHint(failure: UpstreamFailure): { retryAfterSeconds?: number } {
+  return failure.code === 'upstream_saturated' ? { retryAfterSeconds: 1 } : {};
+}
+
+/** `not_sent` is said only when it is certain; an answer that came and may not be passed on is `failed`; the rest nobody knows. */
+export function resultOf(failure: UpstreamFailure): OutcomeResult {
+  if (failure.sentBytes === 'none') return 'not_sent';
+  switch (failure.code) {
+    case 'response_too_large':
+    case 'redirect_refused':
+      return 'failed';
+    case 'upstream_unavailable':
+    case 'upstream_reset':
+    case 'upstream_timeout':
+    case 'circuit_open':
+    case 'upstream_saturated':
+      return failure.headPassed ? 'failed' : 'unknown';
+  }
+}

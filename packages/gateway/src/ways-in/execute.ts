@@ -1,0 +1,84 @@
+import { CollectedAnswer, type CollectedResponse } from '../answers/collected-answer.ts';
+import { answerJson } from '../answers/documents.ts';
+import type { AdmittedRequest } from '../stages/admit.ts';
+import type { AllowedCall } from '../stages/decide.ts';
+import { readCallDocument } from './call-document.ts';
+import type { CallWayIn } from './way-in.ts';
+
+/** `POST /v1/execute`: the call described in JSON, the upstream's answer in JSON. */
+export const execute: CallWayIn = {
+  kind: 'call',
+
+  read: (gateway, request) => readCallDocument(request, gateway.spoolFolder),
+
+  answerFor: (request) => new CollectedAnswer(request.exchange),
+
+  finish(request, answer, allowed) {
+    const collected = answer instanceof CollectedAnswer ? answer.collected : undefined;
+    if (collected === undefined) return;
+    answerJson(request.exchange, 200, executeDocument(request, collected, allowed), request.event.requestId);
+  },
+};
+
+function executeDocument(
+  request: AdmittedRequest,
+  collected: CollectedResponse,
+  allowed: AllowedCall,
+): Record<string, unknown> {
+  const { outcome, rule, reason } = allowed.decision;
+  return {
+    requestId: request.event.requestId,
+    status: collected.status,
+    headers: headersDocument(collected.headers),
+    ...bodyDocument(collected),
+    idempotency: 'none',
+    decision: { outcome, rule, reason },
+  };
+}
+
+/** Lower-case names; a repeated field becomes a list. */
+function headersDocument(flat: readonly string[]): Record<string, string | string[]> {
+  const headers = new Map<string, string | string[]>();
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const name = (flat[i] as string).toLowerCase();
+    const value = flat[i + 1] as string;
+    const before = headers.get(name);
+    headers.set(name, before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value]);
+  }
+  return Object.fromEntries(headers);
+}
+
+/** `body` for JSON, `bodyText` for other UTF-8 text, `bodyBase64` for the rest and for encoded bodies. */
+function bodyDocument(collected: CollectedResponse): Record<string, unknown> {
+  if (collected.body.byteLength === 0) return {};
+  const text = isEncoded(collected.headers) ? undefined : decodeUtf8(collected.body);
+  if (text === undefined) return { bodyBase64: Buffer.from(collected.body).toString('base64') };
+  if (/\bjson\b/i.test(field(collected.headers, 'content-type') ?? '')) {
+    try {
+      return { body: JSON.parse(text) };
+    } catch {
+      // Says it is JSON and is not: passed on as the text it is.
+    }
+  }
+  return { bodyText: text };
+}
+
+function isEncoded(headers: readonly string[]): boolean {
+  const encoding = field(headers, 'content-encoding');
+  return encoding !== undefined && encoding.toLowerCase() !== 'identity';
+}
+
+function field(flat: readonly string[], name: string): string | undefined {
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    if ((flat[i] as string).toLowerCase() === name) return flat[i + 1];
+  }
+  return undefined;
+}
+
+function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,83 @@
+import { bodyDigest, type Descriptor, DescriptorError, describeCall, fingerprint } from '@postern/canonicalizer';
+import { explain as explainByPolicy } from '@postern/policy';
+import { filterRequestHeaders } from '@postern/proxy-runtime';
+import { Rejection } from '@postern/schemas';
+import { answerJson } from '../answers/documents.ts';
+import { disposeBody, type RequestBody } from '../body/request-body.ts';
+import type { Gateway } from '../gateway.ts';
+import { authenticate } from '../stages/authenticate.ts';
+import { policyFacts } from '../stages/decide.ts';
+import { type ResolvedCall, resolveCall } from '../stages/resolve.ts';
+import { readCallDocument } from './call-document.ts';
+import type { ApiWayIn } from './way-in.ts';
+
+/** `POST /v1/explain`: what would become of a call, and why. Nothing is sent, recorded as sent, or opened. */
+export const explain: ApiWayIn = {
+  kind: 'api',
+  async answer(gateway, request) {
+    const caller = await authenticate(gateway, request, 'explain');
+    const call = await resolveCall(gateway, caller, await readCallDocument(request, gateway.spoolFolder));
+    try {
+      answerJson(request.exchange, 200, explanation(gateway, call), request.event.requestId);
+    } finally {
+      disposeBody(call.body);
+    }
+  },
+};
+
+function explanation(gateway: Gateway, call: ResolvedCall): Record<string, unknown> {
+  const { outcome, rule, reason, hard, trace } = explainByPolicy(call.caller.tenant.policy, policyFacts(gateway, call));
+  const descriptor = descriptorOf(call);
+  const { credential } = call.integration;
+  return {
+    decision: outcome,
+    rule,
+    reason,
+    hard,
+    action: call.action?.name ?? null,
+    descriptor,
+    fingerprint: fingerprint(descriptor),
+    credential: { type: credential.type, secret: credential.secretName ?? null },
+    trace,
+  };
+}
+
+/** The canonical form of the call: what approvals and idempotency compare. */
+export function descriptorOf(call: ResolvedCall): Descriptor {
+  const { caller, integration } = call;
+  try {
+    return describeCall(
+      {
+        kind: 'http',
+        tenant: caller.tenant.name,
+        agent: caller.agent.name,
+        action: call.action ?? null,
+        method: call.method,
+        url: call.target.url,
+        headers: pairs(filterRequestHeaders(call.rawHeaders, integration.headerPolicy)),
+        bodyDigest: digestOf(call.body),
+      },
+      { name: integration.name, credential: integration.credential.secretName ?? null },
+    );
+  } catch (error) {
+    if (!(error instanceof DescriptorError)) throw error;
+    throw new Rejection('target_invalid', `The call cannot be described: ${error.message}.`, { cause: error });
+  }
+}
+
+function digestOf(body: RequestBody): string | null {
+  switch (body.kind) {
+    case 'none':
+      return null;
+    case 'bytes':
+      return bodyDigest(body.bytes);
+    case 'spooled':
+      return body.spool.seal();
+  }
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  const list: [string, string][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) list.push([flat[i] as string, flat[i + 1] as string]);
+  return list;
+}

@@ -1,0 +1,37 @@
+import { Rejection } from '@postern/schemas';
+import type { AdmittedRequest } from '../stages/admit.ts';
+import { baseUrl } from './base-url.ts';
+import { execute } from './execute.ts';
+import { explain } from './explain.ts';
+import { healthz, readyz } from './health.ts';
+import { integrations } from './integrations.ts';
+import type { WayIn } from './way-in.ts';
+import { whoami } from './whoami.ts';
+
+interface Route {
+  readonly methods: readonly string[];
+  readonly wayIn: WayIn;
+}
+
+const ROUTES: Readonly<Record<string, Route>> = {
+  '/v1/execute': { methods: ['POST'], wayIn: execute },
+  '/v1/explain': { methods: ['POST'], wayIn: explain },
+  '/v1/whoami': { methods: ['GET', 'HEAD'], wayIn: whoami },
+  '/v1/integrations': { methods: ['GET', 'HEAD'], wayIn: integrations },
+  '/healthz': { methods: ['GET', 'HEAD'], wayIn: healthz },
+  '/readyz': { methods: ['GET', 'HEAD'], wayIn: readyz },
+};
+
+/** @throws Rejection `not_found`, `method_not_allowed`. */
+export function findWayIn(request: AdmittedRequest): WayIn {
+  const { requestTarget, method } = request;
+  if (requestTarget.startsWith('/to/')) return baseUrl;
+  const mark = requestTarget.indexOf('?');
+  const path = mark < 0 ? requestTarget : requestTarget.slice(0, mark);
+  const route = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined;
+  if (route === undefined)
+    throw new Rejection('not_found', 'Calls go to /to/{integration}/{path} or to POST /v1/execute.');
+  if (!route.methods.includes(method))
+    throw new Rejection('method_not_allowed', `Use ${route.methods.join(' or ')} here.`);
+  return route.wayIn;
+}

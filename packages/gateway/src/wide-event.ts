@@ -1,0 +1,42 @@
+import type { CallKind, Outcome } from '@postern/schemas';
+
+/**
+ * What is known of one call, filled by the stages as they learn it and read once at its end: by the log line, the metrics and,
+ * for a refusal, the audit entry. Never holds a secret, a query string or a body.
+ */
+export class WideEvent {
+  readonly requestId: string;
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number;
+  /** Milliseconds of the monotonic clock. */
+  readonly startedMs: number;
+  method: string | undefined = undefined;
+  clientAddress: string | undefined = undefined;
+  /** The client's own `X-Request-Id`: a correlation attribute and nothing more. */
+  correlation: string | undefined = undefined;
+  tenant: string | undefined = undefined;
+  agent: string | undefined = undefined;
+  environment: string | undefined = undefined;
+  integration: string | undefined = undefined;
+  action: string | undefined = undefined;
+  kind: CallKind = 'http';
+  /** Canonical, without its query. */
+  url: string | undefined = undefined;
+  intent: string | undefined = undefined;
+  decision: Outcome | undefined = undefined;
+  rule: string | undefined = undefined;
+  reason: string | undefined = undefined;
+  policyVersion: string | undefined = undefined;
+  credential: string | undefined = undefined;
+  address: string | undefined = undefined;
+  /** An intent stands in the log: from here on an outcome entry must close it. */
+  intentRecorded = false;
+  status: number | undefined = undefined;
+  code: string | undefined = undefined;
+
+  constructor(requestId: string, receivedAt: number, startedMs: number) {
+    this.requestId = requestId;
+    this.receivedAt = receivedAt;
+    this.startedMs = startedMs;
+  }
+}

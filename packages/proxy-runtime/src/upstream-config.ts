@@ -1,0 +1,159 @@
+import { canonicalHost } from '@postern/ssrf-guard';
+import type { ResponseLimits, Timeouts } from './lane.ts';
+
+/** An upstream as an integration's part of the configuration describes it. Unknown fields are refused, not ignored. */
+export interface UpstreamConfig {
+  /** For logs and metrics; default: the base URL's host. */
+  readonly name?: string | undefined;
+  /** Keeps the connections of two tenants apart; default `default`. */
+  readonly tenant?: string | undefined;
+  /** Absolute http or https URL without query or fragment. */
+  readonly baseUrl: string;
+  /** Exact host names that may be called; the base URL's must be among them, and is the default. */
+  readonly hosts?: readonly string[] | undefined;
+  /** Milliseconds; default 5000, 30000, 30000, 60000, 3600000. */
+  readonly timeouts?: Partial<Timeouts> | undefined;
+  /** Default 10 MiB, 10 MiB, 100 MiB, 64 calls. */
+  readonly limits?: Partial<UpstreamLimits> | undefined;
+  readonly network?: NetworkConfig | undefined;
+  /** `ca`: PEM of a private authority that replaces the public ones. */
+  readonly tls?: { readonly ca?: string | null | undefined } | undefined;
+  /** Patterns of fields that may pass; they narrow the header policy. */
+  readonly headers?:
+    | { readonly request?: AllowList | undefined; readonly response?: AllowList | undefined }
+    | undefined;
+}
+
+export interface UpstreamLimits extends ResponseLimits {
+  readonly requestBytes: number;
+}
+
+export interface NetworkConfig {
+  /** Default: the base URL's. */
+  readonly ports?: readonly number[] | undefined;
+  readonly schemes?: readonly ('http' | 'https')[] | undefined;
+  /** CIDRs outside global unicast that may be dialled all the same; default none. */
+  readonly unsafeAllowAddresses?: readonly string[] | undefined;
+}
+
+export interface AllowList {
+  readonly allow?: readonly string[] | undefined;
+}
+
+/** The configuration with every default filled in. */
+export interface UpstreamSettings {
+  readonly name: string;
+  readonly tenant: string;
+  readonly base: URL;
+  readonly hosts: readonly string[];
+  readonly timeouts: Timeouts;
+  readonly limits: UpstreamLimits;
+  readonly ports: readonly number[];
+  readonly schemes: readonly ('http' | 'https')[];
+  readonly unsafeAllowAddresses: readonly string[];
+  readonly ca: string | undefined;
+  readonly requestAllow: readonly string[] | undefined;
+  readonly responseAllow: readonly string[] | undefined;
+}
+
+export const TIMEOUT_DEFAULTS: Timeouts = {
+  connectMs: 5_000,
+  firstByteMs: 30_000,
+  totalMs: 30_000,
+  idleMs: 60_000,
+  streamMs: 3_600_000,
+};
+
+export const LIMIT_DEFAULTS: UpstreamLimits = {
+  requestBytes: 10_485_760,
+  responseBytes: 10_485_760,
+  streamBytes: 104_857_600,
+  concurrency: 64,
+};
+
+/** Checks a configuration and fills in its defaults. Throws `TypeError` that names the field. */
+export function readUpstreamConfig(config: UpstreamConfig): UpstreamSettings {
+  refuseUnknown(config, ['name', 'tenant', 'baseUrl', 'hosts', 'timeouts', 'limits', 'network', 'tls', 'headers'], '');
+  const { timeouts = {}, limits = {}, network = {}, tls = {}, headers = {} } = config;
+  refuseUnknown(network, ['ports', 'schemes', 'unsafeAllowAddresses'], 'network.');
+  refuseUnknown(tls, ['ca'], 'tls.');
+  refuseUnknown(headers, ['request', 'response'], 'headers.');
+  refuseUnknown(headers.request ?? {}, ['allow'], 'headers.request.');
+  refuseUnknown(headers.response ?? {}, ['allow'], 'headers.response.');
+  const base = readBaseUrl(config.baseUrl);
+  const scheme = base.protocol === 'https:' ? 'https' : 'http';
+  const hosts = config.hosts ?? [base.hostname];
+  const baseHost = canonicalHost(base.hostname);
+  if (!hosts.some((host) => canonicalHost(host) === baseHost))
+    throw new TypeError(`hosts: must list the base URL's host ${base.hostname}`);
+  return {
+    name: config.name ?? base.hostname,
+    tenant: config.tenant ?? 'default',
+    base,
+    hosts,
+    timeouts: readNumbers(timeouts, TIMEOUT_DEFAULTS, {
+      field: 'timeouts',
+      least: 1,
+      most: TIMEOUT_MS_MAX,
+    }),
+    limits: readLimits(limits),
+    ports: network.ports ?? [portOf(base)],
+    schemes: network.schemes ?? [scheme],
+    unsafeAllowAddresses: network.unsafeAllowAddresses ?? [],
+    ca: tls.ca ?? undefined,
+    requestAllow: headers.request?.allow,
+    responseAllow: headers.response?.allow,
+  };
+}
+
+/** The port of a URL, its scheme's own when it names none. */
+export function portOf(url: URL): number {
+  if (url.port !== '') return Number(url.port);
+  return url.protocol === 'https:' ? 443 : 80;
+}
+
+/** What a Node timer can hold. */
+const TIMEOUT_MS_MAX = 2_147_483_647;
+
+function readBaseUrl(text: string): URL {
+  if (typeof text !== 'string' || !URL.canParse(text)) throw new TypeError('baseUrl: must be an absolute URL');
+  const base = new URL(text);
+  if (base.protocol !== 'https:' && base.protocol !== 'http:')
+    throw new TypeError('baseUrl: must be an http or https URL');
+  if (base.username !== '' || base.password !== '') throw new TypeError('baseUrl: must hold no user or password');
+  if (base.search !== '' || base.hash !== '') throw new TypeError('baseUrl: must have no query and no fragment');
+  return base;
+}
+
+function readLimits(given: Partial<UpstreamLimits>): UpstreamLimits {
+  const limits = readNumbers(given, LIMIT_DEFAULTS, { field: 'limits', least: 0, most: Number.MAX_SAFE_INTEGER });
+  if (limits.concurrency < 1) throw new TypeError('limits.concurrency: must be at least 1');
+  return limits;
+}
+
+interface NumberRange {
+  readonly field: string;
+  readonly least: number;
+  readonly most: number;
+}
+
+function readNumbers<T extends Timeouts | UpstreamLimits>(given: Partial<T>, defaults: T, range: NumberRange): T {
+  refuseUnknown(given, Object.keys(defaults), `${range.field}.`);
+  const result = { ...defaults } as Record<string, unknown>;
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    if (!Number.isSafeInteger(value) || (value as number) < range.least || (value as number) > range.most) {
+      throw new TypeError(`${range.field}.${name}: must be a whole number from ${range.least} to ${range.most}`);
+    }
+    result[name] = value;
+  }
+  return result as T;
+}
+
+function refuseUnknown(given: object, known: readonly string[], prefix: string): void {
+  if (typeof given !== 'object' || given === null)
+    throw new TypeError(`${prefix.slice(0, -1) || 'config'}: must be an object`);
+  for (const name of Object.keys(given)) {
+    if (!known.includes(name)) throw new TypeError(`${prefix}${name}: unknown field`);
+  }
+}

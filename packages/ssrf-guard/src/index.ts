@@ -1,0 +1,13 @@
+export { type AddressClass, classifyAddress } from './classify.ts';
+export { createDnsResolver, type DnsResolverOptions } from './dns-resolver.ts';
+export { canonicalAddress } from './format-address.ts';
+export { type JudgeOptions, judgeTarget } from './judge-target.ts';
+export { isOwnListener, type Listener } from './own-listener.ts';
+export { type CanonicalTarget, parseTarget, type Scheme, type TargetInput } from './parse-target.ts';
+export { createPinnedConnector, type PinnedConnectErrorCode, type PinnedConnectorOptions } from './pinned-connector.ts';
+export type { RebindingObservation } from './rebinding-log.ts';
+export type { Resolution, Resolve } from './resolve-name.ts';
+export { createTargetGuard, type TargetGuard, type TargetGuardOptions } from './target-guard.ts';
+export { canonicalHost } from './target-host.ts';
+export { compileTargetPolicy, type TargetPolicy, type TargetRules } from './target-policy.ts';
+export { type AllowVerdict, DENY_REASONS, type DenyCode, type DenyVerdict, type Verdict } from './verdict.ts';
