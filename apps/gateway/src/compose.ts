@@ -11,6 +11,7 @@ import type { DbRepositories, RunInTransaction } from '@postern/db/ports';
 import {
   createArrivalHosts,
   createMetrics,
+  createRequestIds,
   createTenantCompiler,
   createTrustedProxies,
   Directory,
@@ -52,7 +53,7 @@ export interface Composition {
   readonly repositories: DbRepositories;
   readonly runInTransaction: RunInTransaction;
   readonly vault: Vault;
-  /** Drops what is cached of a tenant ('*': of all) and asks the store what has changed. */
+  /** Drops what is cached of a tenant ('*': of all): the next call reads anew. */
   readonly configurationChanged: (tenant: string) => void;
 }
 
@@ -101,7 +102,7 @@ export async function compose(parts: Parts): Promise<Composition> {
     publicUrl: () => state.publicUrl,
     isOwnListener: (address, port) => isOwnListener(address, port, state.listeners),
     now,
-    newRequestId: () => randomUUID(),
+    newRequestId: createRequestIds(now),
     isStopping: () => state.stopping,
   };
   return {
@@ -111,14 +112,14 @@ export async function compose(parts: Parts): Promise<Composition> {
     repositories,
     runInTransaction: inTransaction,
     vault,
-    configurationChanged: (tenant) => changed(directory, secrets, tenant, log),
+    configurationChanged: (tenant) => changed(directory, secrets, tenant),
   };
 }
 
-function changed(directory: Directory, secrets: SecretCache, tenant: string, log: Log): void {
+function changed(directory: Directory, secrets: SecretCache, tenant: string): void {
   if (tenant === '*') secrets.clear();
   else secrets.drop(tenant);
-  directory.refresh().catch((error: unknown) => log.error(error, 'learn of a change'));
+  directory.changed(tenant);
 }
 
 async function openActiveVersion(

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { createAdminServer } from '@postern/admin';
 import { readiness } from '@postern/gateway';
@@ -36,10 +36,13 @@ export async function createControlPlane(parts: ControlPlaneParts): Promise<{ re
   });
   await admin.ready();
   const { tls } = settings.admin;
-  const route = admin.routing.bind(admin);
-  if (tls === undefined) return { server: createServer(route) };
+  if (tls === undefined) return { server: admin.server };
   const client = tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true };
-  return { server: createTlsServer({ cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ...client }, route) };
+  return {
+    server: createTlsServer({ cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ...client }, (request, response) =>
+      admin.routing(request, response),
+    ),
+  };
 }
 
 /** What writes of configuration need, whoever makes them. */

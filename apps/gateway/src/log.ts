@@ -1,5 +1,6 @@
-import type { CallLog, WideEvent } from '@postern/gateway';
+import type { CallLog } from '@postern/gateway';
 import pino, { type DestinationStream, type Logger } from 'pino';
+import { createCallLines } from './call-lines.ts';
 import type { LogLevel } from './settings.ts';
 
 export interface LogOptions {
@@ -9,10 +10,6 @@ export interface LogOptions {
   readonly environment: string | undefined;
 }
 
-/** Lines gather for at most this long before they are written, so that a call does not pay for a write of its own. */
-const FLUSH_EVERY_MS = 500;
-const GATHER_BYTES = 8_192;
-
 export interface Log extends CallLog {
   readonly logger: Logger;
   flush(): void;
@@ -20,27 +17,41 @@ export interface Log extends CallLog {
 
 /** Structured lines on stderr: pretty on a terminal, else JSON. */
 export async function openLog(options: LogOptions): Promise<Log> {
-  const destination = await openDestination(options.format ?? (process.stderr.isTTY ? 'pretty' : 'json'));
+  const format = options.format ?? (process.stderr.isTTY ? 'pretty' : 'json');
+  const destination = await openDestination(format);
   const base = {
     node: options.node,
     ...(options.environment === undefined ? {} : { environment: options.environment }),
   };
   const logger = pino({ level: options.level, base, timestamp: pino.stdTimeFunctions.isoTime }, destination.stream);
+  const calls = createCallLines(destination.write, base);
+  const isCallLogged = logger.isLevelEnabled('info');
   return {
     logger,
-    flush: destination.flush,
-    call: (event, latencyMs) => logger.info(callLine(event, latencyMs), 'call'),
+    flush: () => {
+      calls.flush();
+      destination.flush();
+    },
+    call: isCallLogged ? calls.add : () => undefined,
     error: (error, doing, requestId) => logger.warn({ ...describeError(error), doing, requestId }, 'fault'),
   };
 }
 
-async function openDestination(format: 'json' | 'pretty'): Promise<{ stream: DestinationStream; flush: () => void }> {
+interface Destination {
+  readonly stream: DestinationStream;
+  /** Takes whole lines. */
+  readonly write: (lines: string) => void;
+  readonly flush: () => void;
+}
+
+async function openDestination(format: 'json' | 'pretty'): Promise<Destination> {
   if (format === 'pretty') {
     const { default: pretty } = await import('pino-pretty');
-    return { stream: pretty({ destination: 2, sync: true, ignore: 'pid,hostname' }), flush: () => undefined };
+    const stream = pretty({ destination: 2, sync: true, ignore: 'pid,hostname' });
+    return { stream, write: (lines) => stream.write(lines), flush: () => undefined };
   }
-  const stream = pino.destination({ dest: 2, sync: false, minLength: GATHER_BYTES, periodicFlush: FLUSH_EVERY_MS });
-  return { stream, flush: () => flushNow(stream) };
+  const stream = pino.destination({ dest: 2, sync: false });
+  return { stream, write: (lines) => stream.write(lines), flush: () => flushNow(stream) };
 }
 
 function flushNow(stream: ReturnType<typeof pino.destination>): void {
@@ -49,27 +60,6 @@ function flushNow(stream: ReturnType<typeof pino.destination>): void {
   } catch {
     // Not open yet, or the reader of stderr has gone: there is nobody to tell.
   }
-}
-
-/** The one wide line of a call. Field names are stable. */
-function callLine(event: WideEvent, latencyMs: number): Record<string, unknown> {
-  return {
-    requestId: event.requestId,
-    correlation: event.correlation,
-    tenant: event.tenant,
-    agent: event.agent,
-    integration: event.integration,
-    action: event.action,
-    method: event.method,
-    url: event.url,
-    decision: event.decision,
-    rule: event.rule,
-    status: event.status,
-    code: event.code,
-    address: event.address,
-    client: event.clientAddress,
-    latencyMs: Math.round(latencyMs * 100) / 100,
-  };
 }
 
 const CAUSES_MAX = 4;

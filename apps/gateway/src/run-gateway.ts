@@ -1,12 +1,14 @@
 import { createListener, stopListener } from '@postern/gateway';
 import { bind, urlOf } from './bind.ts';
 import { type Composition, compose, DEFAULT_TENANT, type RunState } from './compose.ts';
+import { createControlPlane, writeDependencies } from './control-plane.ts';
 import { enclosingCheckout, openDataFolder } from './data-folder.ts';
 import type { Demo } from './demo.ts';
 import { checkVariableNames, type Environment } from './environment.ts';
 import { openKeys } from './keys.ts';
 import { type Log, openLog } from './log.ts';
 import { readSettings, type Settings } from './settings.ts';
+import { applyStartConfig } from './start-config.ts';
 
 export interface RunOptions {
   readonly environment: Environment;
@@ -74,7 +76,14 @@ async function start(parts: StartParts): Promise<RunningGateway> {
   const recovered = await gateway.journal.recover();
   if (recovered > 0) log.logger.warn({ recovered }, 'calls left open by an earlier run were closed as unknown');
   const dataServer = createListener(gateway, settings.data.tls);
-  const control = { server: (await import('node:http')).createServer() };
+  const dependencies = writeDependencies(composition, keys);
+  const unsafeAddressCeiling = await applyStartConfig({
+    settings,
+    environment: options.environment,
+    log,
+    dependencies,
+  });
+  const control = await createControlPlane({ settings, log, keys, composition, unsafeAddressCeiling });
   const dataBound = await bind(dataServer, settings.data.bind, 'POSTERN_LISTEN');
   const adminBound = await bind(control.server, settings.admin.bind, 'POSTERN_ADMIN_LISTEN');
   state.listeners.push(dataBound, adminBound);

@@ -13,7 +13,9 @@ import type { AdminScope } from './routes/admin-scope.ts';
 import { adminRoutes } from './routes/admins.ts';
 import { agentKeyRoutes } from './routes/agent-keys.ts';
 import { agentRoutes } from './routes/agents.ts';
+import { applyRoutes } from './routes/apply.ts';
 import { auditEventRoutes } from './routes/audit-events.ts';
+import { exportRoutes } from './routes/export.ts';
 import { integrationRoutes } from './routes/integrations.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { ruleRoutes } from './routes/rules.ts';
@@ -38,6 +40,8 @@ const RESOURCES: readonly ((scope: AdminScope, dependencies: AdminDependencies) 
   secretRoutes,
   ruleRoutes,
   auditEventRoutes,
+  applyRoutes,
+  exportRoutes,
   statsRoutes,
 ];
 
@@ -57,7 +61,11 @@ export function createAdminServer(dependencies: AdminDependencies): FastifyInsta
   server.setErrorHandler(createErrorReply(dependencies.logger));
   const checkHost = createCheckHost(dependencies.publicUrl);
   server.addHook('onRequest', async (request, reply) => {
-    reply.headers({ [REQUEST_ID_HEADER]: request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    reply.headers({
+      [REQUEST_ID_HEADER]: request.id,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
     checkHost(request);
   });
   logRequests(server, dependencies.logger);
@@ -95,7 +103,14 @@ function logRequests(server: FastifyInstance, logger: AdminLogger): void {
     const { actor, id, method, routeOptions } = request;
     const who = actor === undefined ? {} : { actor: actor.name, tenant: actor.tenant };
     const milliseconds = Math.round(reply.elapsedTime);
-    const members = { requestId: id, method, route: routeOptions.url ?? '', status: reply.statusCode, ...who, milliseconds };
+    const members = {
+      requestId: id,
+      method,
+      route: routeOptions.url ?? '',
+      status: reply.statusCode,
+      ...who,
+      milliseconds,
+    };
     logger.info(members, 'control plane request');
   });
 }

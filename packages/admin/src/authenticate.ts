@@ -122,6 +122,13 @@ async function recordForeignTenant(
   { repositories, runInTransaction, now }: AdminDependencies,
 ): Promise<void> {
   const subject = `tenant:${named.slice(0, 64)}`;
-  const draft = { at: now(), tenant: actor.tenant, type: 'access.refused', requestId, actor: actor.name, subject } as const;
+  const draft = {
+    at: now(),
+    tenant: actor.tenant,
+    type: 'access.refused',
+    requestId,
+    actor: actor.name,
+    subject,
+  } as const;
   await runInTransaction((context) => repositories.audit.append(draft, context));
 }

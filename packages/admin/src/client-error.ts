@@ -21,7 +21,9 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
 }
 
 function rejectionFor(code: string | undefined): Rejection {
-  if (code === 'HPE_HEADER_OVERFLOW') return new Rejection('headers_too_large', 'The head of the request is too large.');
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new Rejection('request_timeout', 'The request did not arrive in time.');
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new Rejection('headers_too_large', 'The head of the request is too large.');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new Rejection('request_timeout', 'The request did not arrive in time.');
   return new Rejection('malformed_request', 'The request is not well-formed HTTP.');
 }

@@ -1,5 +1,6 @@
 import type { PolicyIssue } from '@postern/policy';
-import { judgePolicy, readPolicyState } from './config/policy-check.ts';
+import { readPolicyRecords } from './config/current-state.ts';
+import { judgePolicy, policyStateOf } from './config/policy-check.ts';
 import type { WriteDependencies } from './dependencies.ts';
 import { type TenantWrite, type WriteOrigin, writeInTenant } from './tenant-write.ts';
 import { invalid } from './validator.ts';
@@ -16,9 +17,10 @@ export async function writePolicyInTenant<T>(
 ): Promise<T> {
   const { repositories } = dependencies;
   return await writeInTenant(dependencies, origin, async (write) => {
-    const before = judgePolicy(await readPolicyState(repositories, write.tenant, write.context));
+    const read = () => readPolicyRecords(repositories, write.tenant, write.context);
+    const before = judgePolicy(policyStateOf(await read()));
     const result = await operation(write);
-    const after = judgePolicy(await readPolicyState(repositories, write.tenant, write.context));
+    const after = judgePolicy(policyStateOf(await read()));
     const known = new Set(before.issues.map((issue) => JSON.stringify(issue)));
     const faults = after.issues.filter((issue) => issue.ruleId === origin.ruleId || !known.has(JSON.stringify(issue)));
     if (faults.length > 0) throw invalid(faults.map((issue) => placeIssue(issue, origin.ruleId)));

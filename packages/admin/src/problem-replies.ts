@@ -20,10 +20,9 @@ export function sendProblem(rejection: Rejection, request: FastifyRequest, reply
   const { retryAfterSeconds } = rejection.details;
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   if (rejection.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="postern-admin"');
-  reply
-    .code(rejection.status)
-    .type(PROBLEM_MEDIA_TYPE)
-    .send(JSON.stringify(toProblem(rejection, request.id)));
+  // As bytes: to a string the framework would add a charset, which this media type does not have.
+  const body = Buffer.from(JSON.stringify(toProblem(rejection, request.id)));
+  reply.code(rejection.status).type(PROBLEM_MEDIA_TYPE).send(body);
 }
 
 /** Faults that the framework finds before a handler runs. */
@@ -61,9 +60,13 @@ function fromDbError(error: DbError): Rejection {
     case 'unavailable':
       return new Rejection('audit_unavailable', 'The database does not answer; nothing was changed.', { cause: error });
     case 'invalid':
-      return new Rejection('internal_error', 'The control plane failed. The log has the details under this request id.', {
-        cause: error,
-      });
+      return new Rejection(
+        'internal_error',
+        'The control plane failed. The log has the details under this request id.',
+        {
+          cause: error,
+        },
+      );
   }
 }
 

@@ -64,6 +64,6 @@ export function unfitness(credential: Credential, value: string): string | undef
     return undefined;
   } catch (cause) {
     if (!(cause instanceof Rejection)) throw cause;
-    return cause.message;
+    return cause.message.replace(/\.$/, '');
   }
 }

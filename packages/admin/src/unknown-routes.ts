@@ -14,8 +14,11 @@ export function answerUnknownRoutes(server: FastifyInstance): void {
 
   server.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? '';
-    const allowed = [...known.values()].filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => [...methods]);
-    if (allowed.length === 0) return sendProblem(new Rejection('not_found', 'There is no such resource.'), request, reply);
+    const allowed = [...known.values()]
+      .filter(({ pattern }) => pattern.test(path))
+      .flatMap(({ methods }) => [...methods]);
+    if (allowed.length === 0)
+      return sendProblem(new Rejection('not_found', 'There is no such resource.'), request, reply);
     reply.header('allow', [...new Set(allowed)].sort().join(', '));
     const detail = `The resource does not take ${request.method}.`;
     return sendProblem(new Rejection('method_not_allowed', detail), request, reply);

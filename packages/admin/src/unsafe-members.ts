@@ -36,6 +36,11 @@ export function judgeUnsafeMembers(
 
 function leadsWhereItDid(after: Integration, before: Integration | undefined): boolean {
   if (before === undefined) return false;
-  const members = ({ baseUrl, hosts, network, tls }: Integration) => ({ baseUrl, hosts: [...(hosts ?? [])], network, tls });
+  const members = ({ baseUrl, hosts, network, tls }: Integration) => ({
+    baseUrl,
+    hosts: [...(hosts ?? [])],
+    network,
+    tls,
+  });
   return isDeepStrictEqual(members(after), members(before));
 }

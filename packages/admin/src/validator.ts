@@ -13,11 +13,13 @@ export function standingAt<S extends z.ZodType>(place: IssuePath, schema: S): S 
 }
 
 /** Checks the parts of a request against the route's zod schemas; faults become `validation_failed` with field and message. */
-export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema }) => {
+export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   const place = places.get(schema) ?? [];
   return (value: unknown) => {
     const checked = checkShape(schema, value, place);
     if (checked.value !== undefined || checked.issues.length === 0) return { value: checked.value };
+    // What no name or id can be, nothing has.
+    if (httpPart === 'params') return { error: new Rejection('not_found', 'There is no such object.') };
     return { error: invalid(checked.issues.map((issue) => toValidationIssue(issue))) };
   };
 };

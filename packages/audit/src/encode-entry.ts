@@ -32,10 +32,16 @@ export function encodeEntryText(entry: Entry): string {
 export function decodeEntry(bytes: Uint8Array | string): Entry {
   const text = typeof bytes === 'string' ? bytes : new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   const value: unknown = JSON.parse(text);
-  if (typeof value !== 'object' || value === null || !('v' in value) || value.v !== 1) {
-    throw new SyntaxError('the stored bytes are not an audit entry of version 1');
-  }
-  return value as Entry;
+  if (!isEntry(value)) throw new SyntaxError('the stored bytes are not an audit entry of version 1');
+  return value;
+}
+
+/** By the members that every entry has. What they and the others hold was judged when they were written. */
+function isEntry(value: unknown): value is Entry {
+  if (typeof value !== 'object' || value === null) return false;
+  const { v, id, seq, at, tenant, type } = value as Record<string, unknown>;
+  const hasTexts = typeof id === 'string' && typeof tenant === 'string' && typeof type === 'string';
+  return v === 1 && hasTexts && Number.isSafeInteger(seq) && Number.isSafeInteger(at);
 }
 
 /**

@@ -6,6 +6,7 @@ export type { CallLog, CallMetrics, Gateway } from './gateway.ts';
 export { createListener, type ListenerTls } from './listener.ts';
 export { createMetrics, type GatewayMetrics } from './metrics.ts';
 export { Refusals } from './refusals.ts';
+export { createRequestIds } from './request-id.ts';
 export { stopListener } from './stop-listener.ts';
 export { createTrustedProxies, type TrustedProxies } from './trusted-proxies.ts';
 export { type Readiness, readiness } from './ways-in/health.ts';

@@ -93,8 +93,7 @@ function checkCleartext(integration: Integration, baseScheme: 'http' | 'https'):
   const isCleartext = baseScheme === 'http' || network.schemes?.includes('http') === true;
   if (isCleartext && credential.type !== 'none' && !network.unsafeAllowCleartextCredentials) {
     const path = baseScheme === 'http' ? ['baseUrl'] : ['network', 'schemes'];
-    const message =
-      'must be https where there is a credential, unless network.unsafeAllowCleartextCredentials is true';
+    const message = 'must be https where there is a credential, unless network.unsafeAllowCleartextCredentials is true';
     issues.push({ path, message });
   }
   return issues;
@@ -165,10 +164,14 @@ async function checkLiterals(integration: Integration, base: BaseUrl): Promise<P
   for (const [index, host] of (integration.hosts ?? []).entries()) {
     const address = host.startsWith('[') ? host.slice(1, -1) : host;
     if (classifyAddress(address) === 'invalid') continue;
-    const verdict = await judgeTarget({ scheme: base.scheme, host: address, port: base.port }, { unsafeAllowAddresses });
+    const verdict = await judgeTarget(
+      { scheme: base.scheme, host: address, port: base.port },
+      { unsafeAllowAddresses },
+    );
     if (verdict.verdict === 'allow') continue;
     const reason = verdict.class === 'metadata' ? 'a cloud metadata address is never allowed' : undefined;
-    const message = reason ?? `the address is ${verdict.class ?? 'not global'}; network.unsafeAllowAddresses does not cover it`;
+    const message =
+      reason ?? `the address is ${verdict.class ?? 'not global'}; network.unsafeAllowAddresses does not cover it`;
     issues.push({ path: host === base.host ? ['baseUrl'] : ['hosts', index], message });
   }
   return issues;

@@ -71,7 +71,10 @@ function checkNames(document: ConfigDocument): PlacedIssue[] {
 function checkGlobalRules(document: ConfigDocument): PlacedIssue[] {
   return (document.global?.rules ?? []).flatMap((rule, index): PlacedIssue[] => {
     const path = ['global', 'rules', index];
-    if (rule.effect !== 'deny') return [{ path: [...path, 'effect'], message: 'must be deny: a global rule is a hard deny' }];
-    return rule.hard === true ? [] : [{ path: [...path, 'hard'], message: 'must be true: a global rule is a hard deny' }];
+    if (rule.effect !== 'deny')
+      return [{ path: [...path, 'effect'], message: 'must be deny: a global rule is a hard deny' }];
+    return rule.hard === true
+      ? []
+      : [{ path: [...path, 'hard'], message: 'must be true: a global rule is a hard deny' }];
   });
 }

@@ -1,7 +1,7 @@
-import { type DbContext, type DbRepositories, GLOBAL_TENANT } from '@postern/db/ports';
+import type { PolicyRuleRecord } from '@postern/db/ports';
 import { compilePolicy, PolicyError, type PolicyIssue } from '@postern/policy';
 import type { Integration, Rule } from '@postern/schemas';
-import { readAll } from '../paging.ts';
+import type { PolicyRecords } from './current-state.ts';
 
 /** What decides a tenant's calls: rules in force, global rules in force, the integrations they speak of. */
 export interface PolicyState {
@@ -10,22 +10,14 @@ export interface PolicyState {
   readonly globalRules: readonly Rule[];
 }
 
-/** Reads within the transaction, so that the policy judged is the policy stored. */
-export async function readPolicyState(
-  repositories: DbRepositories,
-  tenant: string,
-  context: DbContext,
-): Promise<PolicyState> {
-  const { integrations, policyRules } = repositories;
-  const records = await readAll((page) => integrations.listByTenant(tenant, page, context));
-  const inForce = async (owner: string) => {
-    const rules = await readAll((page) => policyRules.listByTenant(owner, page, context));
-    return rules.filter(({ disabledAt }) => disabledAt === undefined).map(({ spec }) => spec);
+export function policyStateOf({ integrations, rules, globalRules }: PolicyRecords): PolicyState {
+  const inForce = (records: readonly PolicyRuleRecord[]) => {
+    return records.filter(({ disabledAt }) => disabledAt === undefined).map(({ spec }) => spec);
   };
   return {
-    integrations: records.map(({ spec }) => spec),
-    rules: await inForce(tenant),
-    globalRules: await inForce(GLOBAL_TENANT),
+    integrations: integrations.map(({ spec }) => spec),
+    rules: inForce(rules),
+    globalRules: inForce(globalRules),
   };
 }
 

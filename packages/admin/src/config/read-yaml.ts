@@ -62,7 +62,8 @@ export function readYaml(text: string): ReadYaml {
   const issues = faults.length > 0 ? faults : trapsIn(document, lineAt);
   if (issues.length > 0) return { value: undefined, issues: distinct(issues), lineOf };
   try {
-    return { value: document.toJS({ maxAliasCount: ALIASES_MAX }), issues: [], lineOf };
+    // The parser counts the anchor itself as a use, and multiplies by the uses within it.
+    return { value: document.toJS({ maxAliasCount: ALIASES_MAX + 1 }), issues: [], lineOf };
   } catch (cause) {
     if (!(cause instanceof ReferenceError)) throw cause;
     const message = `anchors must not be used more than ${ALIASES_MAX} times`;

@@ -67,7 +67,10 @@ export function adminRoutes(scope: AdminScope, dependencies: AdminDependencies):
           throw invalid([{ field: 'tenant', message: 'is not a tenant' }]);
         }
         const tokenDigest = Buffer.from(digest).toString('base64');
-        const optional = { ...(tenant === undefined ? {} : { tenant }), ...(expiresAt === undefined ? {} : { expiresAt }) };
+        const optional = {
+          ...(tenant === undefined ? {} : { tenant }),
+          ...(expiresAt === undefined ? {} : { expiresAt }),
+        };
         const members = { name, role, groups, tokenDigest, tokenKeyId: keyId, ...optional };
         const created = await admins.create(members, write.context);
         await write.record('admin.created', `admin:${name}`);

@@ -1,6 +1,7 @@
 import type { AgentRecord, DbContext } from '@postern/db/ports';
 import { type Agent, agentSchema, Rejection } from '@postern/schemas';
 import type { FastifyRequest } from 'fastify';
+import { agentMembers } from '../agent-members.ts';
 import type { AdminDependencies } from '../dependencies.ts';
 import { editedObject, mergePatchBody, replacementOf } from '../edit-body.ts';
 import { checkIfMatch, entityTag } from '../entity-tag.ts';
@@ -14,6 +15,46 @@ const tags = ['agents'];
 const PLACE = ['agents', 0];
 
 export function agentRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
+  const { agents } = dependencies.repositories;
+
+  readRoutes(scope, dependencies);
+  editRoutes(scope, dependencies);
+
+  scope.post(
+    '/agents',
+    {
+      config: { permission: 'write' },
+      schema: { tags, summary: 'Create an agent', body: standingAt(PLACE, agentSchema), response: { 201: agentView } },
+    },
+    async (request, reply) => {
+      const agent = await writeInTenant(dependencies, originOf(request), async (write) => {
+        const created = await agents.create(write.tenant, request.body, 'api', write.context);
+        await write.record('admin.created', `agent:${created.name}`);
+        return created;
+      });
+      return reply.code(201).header('etag', entityTag(agent.version)).send(viewAgent(agent));
+    },
+  );
+
+  scope.delete(
+    '/agents/:id',
+    {
+      config: { permission: 'write' },
+      schema: { tags, summary: 'Remove an agent and its keys', params: idParams, response: { 204: noContent } },
+    },
+    async (request, reply) => {
+      await writeInTenant(dependencies, originOf(request), async (write) => {
+        const agent = await findAgent(dependencies, write.tenant, request.params.id, write.context);
+        checkIfMatch(request, agent.version);
+        await agents.remove(write.tenant, agent.id, write.context);
+        await write.record('admin.removed', `agent:${agent.name}`);
+      });
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+function readRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
   const { agents } = dependencies.repositories;
 
   scope.get(
@@ -36,22 +77,10 @@ export function agentRoutes(scope: AdminScope, dependencies: AdminDependencies):
       return reply.header('etag', entityTag(agent.version)).send(viewAgent(agent));
     },
   );
+}
 
-  scope.post(
-    '/agents',
-    {
-      config: { permission: 'write' },
-      schema: { tags, summary: 'Create an agent', body: standingAt(PLACE, agentSchema), response: { 201: agentView } },
-    },
-    async (request, reply) => {
-      const agent = await writeInTenant(dependencies, originOf(request), async (write) => {
-        const created = await agents.create(write.tenant, request.body, 'api', write.context);
-        await write.record('admin.created', `agent:${created.name}`);
-        return created;
-      });
-      return reply.code(201).header('etag', entityTag(agent.version)).send(viewAgent(agent));
-    },
-  );
+function editRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
+  const { agents } = dependencies.repositories;
 
   const edit = (request: FastifyRequest, id: string, change: (current: AgentRecord) => Agent) => {
     return writeInTenant(dependencies, originOf(request), async (write) => {
@@ -98,27 +127,10 @@ export function agentRoutes(scope: AdminScope, dependencies: AdminDependencies):
     },
     async (request, reply) => {
       const agent = await edit(request, request.params.id, (current) => {
-        const options = { name: current.name, place: PLACE, current: agentOf(current) };
+        const options = { name: current.name, place: PLACE, current: agentMembers(current) };
         return editedObject(agentSchema, request.body, options);
       });
       return reply.header('etag', entityTag(agent.version)).send(viewAgent(agent));
-    },
-  );
-
-  scope.delete(
-    '/agents/:id',
-    {
-      config: { permission: 'write' },
-      schema: { tags, summary: 'Remove an agent and its keys', params: idParams, response: { 204: noContent } },
-    },
-    async (request, reply) => {
-      await writeInTenant(dependencies, originOf(request), async (write) => {
-        const agent = await findAgent(dependencies, write.tenant, request.params.id, write.context);
-        checkIfMatch(request, agent.version);
-        await agents.remove(write.tenant, agent.id, write.context);
-        await write.record('admin.removed', `agent:${agent.name}`);
-      });
-      return reply.code(204).send(null);
     },
   );
 }
@@ -131,21 +143,8 @@ export async function findAgent(
   context: DbContext = {},
 ): Promise<AgentRecord> {
   const { agents } = repositories;
-  const agent = (await agents.getById(tenant, idOrName, context)) ?? (await agents.getByName(tenant, idOrName, context));
+  const agent =
+    (await agents.getById(tenant, idOrName, context)) ?? (await agents.getByName(tenant, idOrName, context));
   if (agent === undefined) throw new Rejection('not_found', 'There is no such agent.');
   return agent;
-}
-
-/** The members that people write. */
-export function agentOf(record: AgentRecord): Agent {
-  const { name, owner, roles, trust, environment, addresses, disabled } = record;
-  return {
-    name,
-    roles,
-    trust,
-    disabled,
-    ...(owner === undefined ? {} : { owner }),
-    ...(environment === undefined ? {} : { environment }),
-    ...(addresses === undefined ? {} : { addresses }),
-  };
 }

@@ -70,7 +70,12 @@ function readRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
     '/integrations',
     {
       config: { permission: 'read' },
-      schema: { tags, summary: 'List integrations', querystring: pageQuery, response: { 200: pageOf(integrationView) } },
+      schema: {
+        tags,
+        summary: 'List integrations',
+        querystring: pageQuery,
+        response: { 200: pageOf(integrationView) },
+      },
     },
     ({ actor, query }) => readPage(() => integrations.listByTenant(actor.tenant, query), viewIntegration),
   );

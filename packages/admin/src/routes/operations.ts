@@ -9,7 +9,9 @@ const readinessView = z.object({ ready: z.boolean(), dependencies: z.record(z.st
 export function operationRoutes(scope: AdminScope, { readiness, metrics }: AdminDependencies): void {
   scope.get(
     '/healthz',
-    { schema: { tags, summary: 'Whether the process lives', response: { 200: z.object({ status: z.literal('ok') }) } } },
+    {
+      schema: { tags, summary: 'Whether the process lives', response: { 200: z.object({ status: z.literal('ok') }) } },
+    },
     async () => ({ status: 'ok' as const }),
   );
 
@@ -30,7 +32,10 @@ export function operationRoutes(scope: AdminScope, { readiness, metrics }: Admin
 
   scope.get(
     '/metrics',
-    { schema: { tags, summary: 'Prometheus metrics', response: { 200: z.string() } }, serializerCompiler: () => String },
+    {
+      schema: { tags, summary: 'Prometheus metrics', response: { 200: z.string() } },
+      serializerCompiler: () => String,
+    },
     async (_request, reply) => {
       const { contentType, text } = await metrics();
       return reply.type(contentType).send(text);

@@ -1,7 +1,8 @@
 import type { DbContext, PolicyRuleRecord } from '@postern/db/ports';
-import { nameSchema, Rejection, type Rule, ruleSchema } from '@postern/schemas';
+import { nameSchema, Rejection, ruleSchema } from '@postern/schemas';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { storedForm } from '../config/rules-section.ts';
 import type { AdminDependencies } from '../dependencies.ts';
 import { checkIfMatch, entityTag } from '../entity-tag.ts';
 import { pageOf, pageQuery, readPage } from '../paging.ts';
@@ -58,7 +59,13 @@ export function ruleRoutes(scope: AdminScope, dependencies: AdminDependencies): 
       },
     },
     async (request, reply) => {
-      const { origin: _origin, createdAt: _created, updatedAt: _updated, disabledAt: _disabled, ...body } = request.body;
+      const {
+        origin: _origin,
+        createdAt: _created,
+        updatedAt: _updated,
+        disabledAt: _disabled,
+        ...body
+      } = request.body;
       const { id } = request.params;
       if (body.id !== undefined && body.id !== id) throw invalid([{ field: 'id', message: 'cannot be changed' }]);
       const rule = storedForm({ ...body, id });
@@ -154,9 +161,4 @@ async function findRule(
   const rule = await repositories.policyRules.getPolicyRuleById(tenant, id, context);
   if (rule === undefined) throw new Rejection('not_found', 'There is no such rule.');
   return rule;
-}
-
-/** `disabled: false` says nothing and would only make another policy version. */
-export function storedForm({ disabled, ...rule }: Rule): Rule {
-  return disabled === true ? { ...rule, disabled } : rule;
 }

@@ -78,7 +78,10 @@ function unknownMember(path: IssuePath, key: string, { schema, place }: Context)
   const whole = [...path, key];
   if (isUnsupported([...place, ...whole])) return { path: whole, message: 'is not supported by this version' };
   const near = didYouMean(key, membersAt(schema, path));
-  return { path: whole, message: near === undefined ? 'is not a known field' : `is not a known field; did you mean "${near}"?` };
+  return {
+    path: whole,
+    message: near === undefined ? 'is not a known field' : `is not a known field; did you mean "${near}"?`,
+  };
 }
 
 /** The faults of the form that was most likely meant: the one with the fewest. */
@@ -90,14 +93,20 @@ function explainUnion(
   const tag = path.at(-1);
   if (issue.errors.length === 0) {
     const known = typeof tag === 'string' ? literalsAt(context.schema, path.slice(0, -1), tag) : [];
-    return [{ path, message: known.length === 0 ? 'is not one of the permitted forms' : `must be one of ${known.join(', ')}` }];
+    return [
+      {
+        path,
+        message: known.length === 0 ? 'is not one of the permitted forms' : `must be one of ${known.join(', ')}`,
+      },
+    ];
   }
   const forms = issue.errors.map((errors) => errors.flatMap((error) => explain(error, path, context)));
   const fewest = Math.min(...forms.map((form) => form.length));
   const nearest = forms.filter((form) => form.length === fewest);
   if (nearest.length === 1) return nearest[0]!;
   const places = [...new Set(nearest.flat().map((fault) => fieldText(fault.path.slice(path.length))))].filter(Boolean);
-  if (places.length === 0) return [{ path, message: [...new Set(nearest.flat().map(({ message }) => message))].join(', or ') }];
+  if (places.length === 0)
+    return [{ path, message: [...new Set(nearest.flat().map(({ message }) => message))].join(', or ') }];
   return [{ path, message: `must have ${places.join(' or ')}` }];
 }
 
@@ -119,7 +128,9 @@ function plainMessage(issue: $ZodRawIssue): string | undefined {
       return `must be a multiple of ${issue.divisor}`;
     case 'invalid_format':
       if (issue.format === 'starts_with') return `must begin with "${String(issue['prefix'])}"`;
-      return issue.format === 'datetime' ? 'must be an ISO 8601 time such as 2026-01-31T12:00:00Z' : 'has not the right format';
+      return issue.format === 'datetime'
+        ? 'must be an ISO 8601 time such as 2026-01-31T12:00:00Z'
+        : 'has not the right format';
     default:
       return undefined;
   }

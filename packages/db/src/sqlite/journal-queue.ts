@@ -147,6 +147,7 @@ export class JournalQueue {
     }
     const { first, rest } = this.#waiting.split(BATCH_MAX);
     this.#waiting = rest;
+    this.#mustPost = true;
     return first;
   }
 

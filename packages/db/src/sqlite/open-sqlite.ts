@@ -5,7 +5,7 @@ import { migrate } from '../migrate.ts';
 import { DbError } from '../ports/db-error.ts';
 import type { Tables } from '../tables.ts';
 import { toQuery, toResult, workerDialect } from './dialect.ts';
-import type { Operation, Query, QueryAnswer } from './protocol.ts';
+import type { Operation, Query, QueryAnswer, WorkerSettings } from './protocol.ts';
 import { startWorker, type WorkerLink } from './worker-link.ts';
 
 export interface SqliteOptions {
@@ -13,6 +13,8 @@ export interface SqliteOptions {
   readonly file: string;
   /** For the record of migrations; milliseconds since the epoch. */
   readonly now?: () => number;
+  /** How long a transaction may last before it is rolled back; calls wait behind it. Default 5 s. */
+  readonly transactionMs?: number;
 }
 
 const CAPABILITIES: EngineCapabilities = {
@@ -31,16 +33,20 @@ const writers = new WeakMap<DbClient, WorkerLink>();
  * cannot be opened or written, `invalid` when a newer program has migrated it.
  */
 export async function openSqlite(options: SqliteOptions): Promise<DbClient> {
-  makePrivateFile(options.file);
-  const writer = startWorker({ role: 'writer', file: options.file });
+  const { file, transactionMs = 5_000 } = options;
+  makePrivateFile(file);
+  const writer = startWorker({ role: 'writer', file, transactionMs });
   let reader: WorkerLink | undefined;
+  let isClosed = false;
   const startReader = () => {
-    reader ??= startReadingWorker(options.file, () => {
+    if (isClosed) throw new DbError('unavailable', 'the database is closed');
+    reader ??= startReadingWorker({ role: 'reader', file, transactionMs }, () => {
       reader = undefined;
     });
     return reader;
   };
   const client = createClient(writer, startReader, async () => {
+    isClosed = true;
     await reader?.close();
     await writer.close();
   });
@@ -55,8 +61,8 @@ export async function openSqlite(options: SqliteOptions): Promise<DbClient> {
 }
 
 /** A reader that died (of a list too large for its memory) fails what was asked of it; the next list starts another. */
-function startReadingWorker(file: string, onDeath: () => void): WorkerLink {
-  const reader = startWorker({ role: 'reader', file });
+function startReadingWorker(settings: WorkerSettings, onDeath: () => void): WorkerLink {
+  const reader = startWorker(settings);
   void reader.failed.then(onDeath);
   return reader;
 }

@@ -64,4 +64,6 @@ export type Answer =
 export interface WorkerSettings {
   readonly role: 'writer' | 'reader';
   readonly file: string;
+  /** How long a transaction of the main thread may hold the writing connection. */
+  readonly transactionMs: number;
 }

@@ -18,7 +18,7 @@ type Settle = (error: DbError | undefined, value: unknown) => void;
 /** Memory of a worker's JavaScript heap; SQLite's own caches lie outside. */
 const HEAP_LIMITS_MB = {
   writer: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 },
-  reader: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 },
+  reader: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 4 },
 } as const;
 
 /** Starts a worker. Its first message says whether the file could be opened; requests made before wait in its queue. */
@@ -49,7 +49,8 @@ export function startWorker(settings: WorkerSettings): WorkerLink {
 
   function end(cause: Error): void {
     if (over !== undefined) return;
-    over = new DbError('unavailable', closing ? 'the database is closed' : 'the database worker died', cause);
+    const reason = closing ? 'the database is closed' : `the database worker died: ${cause.message}`;
+    over = new DbError('unavailable', reason, cause);
     for (const settle of pending.values()) settle(over, undefined);
     pending.clear();
     if (!closing) failure.resolve(over);

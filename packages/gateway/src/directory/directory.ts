@@ -51,6 +51,8 @@ export class Directory {
   readonly #keys = new Map<string, KnownCaller>();
   readonly #touched = new Map<string, { tenant: string; keyId: string; agentId: string; at: number }>();
   #revision = 0;
+  /** Counts words of change; what was read across one is not kept. */
+  #changes = 0;
   #confirmedMs = Number.NEGATIVE_INFINITY;
   #refreshing: Promise<void> | undefined;
   #pollTimer: NodeJS.Timeout | undefined;
@@ -93,7 +95,13 @@ export class Directory {
     this.#confirmedMs = asked;
   }
 
+  /** Word of a change by this process: in force from the next call on. `*`: of every tenant. */
+  changed(tenant: string): void {
+    for (const name of tenant === '*' ? [...this.#slots.keys()] : [tenant]) this.#forget(name);
+  }
+
   #forget(tenant: string): void {
+    this.#changes += 1;
     const slot = this.#slots.get(tenant);
     if (slot !== undefined) this.#slots.set(tenant, { former: slot.compiled ?? slot.former });
   }
@@ -129,7 +137,7 @@ export class Directory {
   }
 
   async #readCaller(keyText: string, keyId: string): Promise<KnownCaller | undefined> {
-    const revision = this.#revision;
+    const changes = this.#changes;
     const found = await this.#options.agents.findKey(keyId).catch((error: unknown) => {
       throw storeSilent(error);
     });
@@ -143,7 +151,7 @@ export class Directory {
       lastTouchedMs: Number.NEGATIVE_INFINITY,
     };
     // Word of a change came while we read: what was read may be older than the tenant it would be bound to, so it is not kept.
-    if (this.#revision !== revision) return caller;
+    if (this.#changes !== changes) return caller;
     if (this.#keys.size >= KEYS_MAX) this.#keys.delete(this.#keys.keys().next().value as string);
     this.#keys.set(keyText, caller);
     this.#touch(caller);

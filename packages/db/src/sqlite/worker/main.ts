@@ -19,8 +19,8 @@ port.on('message', ({ id, operation }: Request) => {
   });
 });
 
-function createHandler({ role, file }: WorkerSettings): (operation: Operation, answer: Answering) => void {
-  if (role === 'reader') return createReader(file);
-  const writer = new Writer(file);
+function createHandler(workerSettings: WorkerSettings): (operation: Operation, answer: Answering) => void {
+  if (workerSettings.role === 'reader') return createReader(workerSettings.file);
+  const writer = new Writer(workerSettings);
   return (operation, answer) => writer.handle(operation, answer);
 }

@@ -1,12 +1,9 @@
 import { DbError } from '../../ports/db-error.ts';
-import type { Operation } from '../protocol.ts';
+import type { Operation, WorkerSettings } from '../protocol.ts';
 import { createAppender } from './append-entry.ts';
 import { type Connection, openReadingConnection, openWritingConnection, rollBack } from './connection.ts';
 import { Journal } from './journal.ts';
 import type { Answering } from './reader.ts';
-
-/** A transaction of the main thread may hold the connection this long; then it is rolled back, for the journal waits behind it. */
-export const TRANSACTION_MS_MAX = 5_000;
 
 /**
  * The writing worker. Free: every operation runs at once. Held: a transaction is open; its own operations run, reads of the last
@@ -15,6 +12,7 @@ export const TRANSACTION_MS_MAX = 5_000;
  */
 export class Writer {
   readonly #file: string;
+  readonly #transactionMs: number;
   readonly #writing: Connection;
   readonly #append: ReturnType<typeof createAppender>;
   readonly #waiting: { operation: Operation; answer: Answering }[] = [];
@@ -22,8 +20,9 @@ export class Writer {
   #journal: Journal | undefined;
   #held: { readonly transaction: number; readonly timer: NodeJS.Timeout } | undefined;
 
-  constructor(file: string) {
+  constructor({ file, transactionMs }: WorkerSettings) {
     this.#file = file;
+    this.#transactionMs = transactionMs;
     this.#writing = openWritingConnection(file);
     this.#append = createAppender(this.#writing);
   }
@@ -88,12 +87,12 @@ export class Writer {
 
   #requireHeld(transaction: number): void {
     if (this.#held?.transaction === transaction) return;
-    throw new DbError('unavailable', `the transaction is over: it was rolled back after ${TRANSACTION_MS_MAX} ms`);
+    throw new DbError('unavailable', `the transaction is over: it was rolled back after ${this.#transactionMs} ms`);
   }
 
   #begin(transaction: number): void {
     this.#writing.prepare('begin immediate').run();
-    const timer = setTimeout(() => this.#end(transaction, 'rollback'), TRANSACTION_MS_MAX);
+    const timer = setTimeout(() => this.#end(transaction, 'rollback'), this.#transactionMs);
     this.#held = { transaction, timer };
   }
 

@@ -1,0 +1,105 @@
+import type { CommandMaker } from './command.ts';
+
+export interface CommandEntry {
+  readonly summary: string;
+  readonly group: 'Gateway' | 'Configuration' | 'Objects' | 'Command line';
+  /** Loaded only when it runs: the rest of the program stays off the way of `postern --help`. */
+  readonly load: () => Promise<CommandMaker>;
+}
+
+/** Every top-level command, in the order of the help. */
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  start: {
+    summary: 'Run the gateway in this process',
+    group: 'Gateway',
+    load: async () => (await import('./commands/start.ts')).startCommand,
+  },
+  doctor: {
+    summary: 'Find common mistakes, each with its remedy',
+    group: 'Gateway',
+    load: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  },
+  whoami: {
+    summary: 'Who a key or token is',
+    group: 'Gateway',
+    load: async () => (await import('./commands/whoami.ts')).whoamiCommand,
+  },
+  explain: {
+    summary: 'What would be decided of a call, without sending it',
+    group: 'Gateway',
+    load: async () => (await import('./commands/explain.ts')).explainCommand,
+  },
+  apply: {
+    summary: 'Make the gateway what a file says',
+    group: 'Configuration',
+    load: async () => (await import('./commands/apply.ts')).applyCommand,
+  },
+  export: {
+    summary: 'Write the configuration as a file, without secrets',
+    group: 'Configuration',
+    load: async () => (await import('./commands/export.ts')).exportCommand,
+  },
+  tenants: {
+    summary: 'Isolated organisations',
+    group: 'Objects',
+    load: async () => (await import('./commands/tenants.ts')).tenantsCommand,
+  },
+  admins: {
+    summary: 'Administrators by token',
+    group: 'Objects',
+    load: async () => (await import('./commands/admins.ts')).adminsCommand,
+  },
+  agents: {
+    summary: 'Callers, and their keys',
+    group: 'Objects',
+    load: async () => (await import('./commands/agents.ts')).agentsCommand,
+  },
+  integrations: {
+    summary: 'Upstreams that agents may call',
+    group: 'Objects',
+    load: async () => (await import('./commands/integrations.ts')).integrationsCommand,
+  },
+  secrets: {
+    summary: 'Write-only values for credentials',
+    group: 'Objects',
+    load: async () => (await import('./commands/secrets.ts')).secretsCommand,
+  },
+  rules: {
+    summary: 'Statements of the policy',
+    group: 'Objects',
+    load: async () => (await import('./commands/rules.ts')).rulesCommand,
+  },
+  audit: {
+    summary: 'What was done, and who allowed it',
+    group: 'Objects',
+    load: async () => (await import('./commands/audit.ts')).auditCommand,
+  },
+  keys: {
+    summary: 'Make keys for a configuration file',
+    group: 'Command line',
+    load: async () => (await import('./commands/keys.ts')).keysCommand,
+  },
+  completion: {
+    summary: 'Completion for bash, zsh or fish',
+    group: 'Command line',
+    load: async () => (await import('./commands/completion.ts')).completionCommand,
+  },
+};
+
+/** Commands of the full program that this version does not have. */
+export const NOT_YET: ReadonlySet<string> = new Set([
+  ...['edge', 'run', 'db', 'migrate'],
+  ...[
+    'users',
+    'templates',
+    'policy',
+    'approvals',
+    'grants',
+    'claims',
+    'edges',
+    'buffer',
+    'commands',
+    'ca',
+    'certificates',
+  ],
+]);

@@ -1,0 +1,28 @@
+import { Command } from 'commander';
+import type { CliContext } from './context.ts';
+
+/** What builds one top-level command; each file of `commands/` exports one. */
+export type CommandMaker = (context: CliContext) => Command;
+
+/** A command that writes where the context says and throws where commander would end the process. */
+export function newCommand(context: CliContext, name: string, summary: string): Command {
+  return new Command(name)
+    .description(summary)
+    .exitOverride()
+    .configureOutput({
+      writeOut: context.write,
+      writeErr: context.note,
+      outputError: (text, write) => write(text.replace(/^error: /, 'postern: ')),
+      getOutHelpWidth: () => context.columns ?? 100,
+      getErrHelpWidth: () => context.columns ?? 100,
+    })
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .showHelpAfterError('(add --help for usage)')
+    .helpOption('-h, --help', 'Show what the command takes')
+    .helpCommand(false);
+}
+
+/** For options that may be given several times. */
+export function collect(value: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, value];
+}

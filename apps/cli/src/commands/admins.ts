@@ -1,0 +1,81 @@
+import { type Command, Option } from 'commander';
+import { apiPath, listAll } from '../admin-api.ts';
+import { collect, newCommand } from '../command.ts';
+import type { CliContext } from '../context.ts';
+import { readExpiry } from '../expiry.ts';
+import type { Column } from '../output/table.ts';
+import { localTime } from '../output/times.ts';
+import { openSession, type Session, showList, showResult } from '../session.ts';
+
+const ROLES = ['owner', 'admin', 'approver', 'auditor', 'operator'];
+
+interface Admin {
+  readonly name: string;
+  readonly role: string;
+  readonly tenant?: string;
+  readonly groups: readonly string[];
+  readonly expiresAt?: string;
+  readonly revokedAt?: string;
+}
+
+const COLUMNS: readonly Column<Admin>[] = [
+  { title: 'NAME', value: ({ name }) => name },
+  { title: 'ROLE', value: ({ role }) => role },
+  { title: 'TENANT', value: ({ tenant }) => tenant ?? '(all)' },
+  { title: 'GROUPS', value: ({ groups }) => groups.join(', ') },
+  { title: 'EXPIRES', value: ({ expiresAt }) => expiresAt && localTime(expiresAt) },
+  { title: 'REVOKED', value: ({ revokedAt }) => revokedAt && localTime(revokedAt) },
+];
+
+interface NewAdmin {
+  readonly role: string;
+  readonly group?: readonly string[];
+  readonly expiresAt?: string;
+  readonly expiresIn?: string;
+}
+
+export function adminsCommand(context: CliContext): Command {
+  const admins = newCommand(context, 'admins', 'Administrators by token');
+  admins
+    .command('list')
+    .description('List administrators of all tenants, or with --tenant of one')
+    .action(async (_options: object, command: Command) => {
+      const session = openSession(context, command);
+      const { tenant } = command.optsWithGlobals<{ tenant?: string }>();
+      const items = await listAll<Admin>(session.api, apiPath('admins'), { tenant });
+      showList(session, { items, columns: COLUMNS, none: 'No administrators but the bootstrap owner.' });
+    });
+  admins
+    .command('create <name>')
+    .description('Create an administrator and show the token, this once')
+    .addOption(new Option('--role <role>', 'What the token may do').choices(ROLES).makeOptionMandatory())
+    .option('--group <name>', 'A group for approvals; may be repeated', collect)
+    .option('--expires-at <time>', 'When the token ends, such as 2026-12-31T18:00')
+    .option('--expires-in <duration>', 'How long the token lives, such as 30d')
+    .action((name: string, options: NewAdmin, command: Command) =>
+      create(openSession(context, command), name, options),
+    );
+  admins
+    .command('revoke <name>')
+    .description('Make a token worthless at once')
+    .action(async (name: string, _options: object, command: Command) => {
+      const session = openSession(context, command);
+      await session.api.send('DELETE', apiPath('admins', name));
+      showResult(session, { name, revoked: true }, `Revoked administrator ${name}.`);
+    });
+  return admins;
+}
+
+/** The tenant is the request's: an owner has none. */
+async function create(session: Session, name: string, options: NewAdmin): Promise<void> {
+  const { role, group } = options;
+  const expiresAt = readExpiry(options, session.context.now());
+  const created = await session.api.send<Admin & { readonly token: string }>('POST', apiPath('admins'), {
+    name,
+    role,
+    ...(group === undefined ? {} : { groups: group }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  });
+  showResult(session, created, created.token);
+  if (!session.json) session.context.note(`Token of ${created.role} ${name}, shown this once.\n`);
+}

@@ -1,0 +1,107 @@
+import { type Command, Option } from 'commander';
+import { apiPath, listAll } from '../admin-api.ts';
+import { collect, newCommand } from '../command.ts';
+import type { CliContext } from '../context.ts';
+import { Misuse } from '../exit.ts';
+import { readObjectFile } from '../object-file.ts';
+import { renderObject } from '../output/object.ts';
+import type { Column } from '../output/table.ts';
+import { openSession, showList, showResult } from '../session.ts';
+
+interface Rule {
+  readonly id: string;
+  readonly effect: string;
+  readonly hard?: boolean;
+  readonly agents?: readonly string[];
+  readonly integrations?: readonly string[];
+  readonly actions?: readonly string[];
+  readonly methods?: readonly string[];
+  readonly hosts?: readonly string[];
+  readonly paths?: readonly string[];
+  readonly disabled: boolean;
+}
+
+const COLUMNS: readonly Column<Rule>[] = [
+  { title: 'ID', value: ({ id }) => id },
+  { title: 'EFFECT', value: ({ effect, hard }) => (hard ? `hard ${effect}` : effect) },
+  { title: 'AGENTS', value: ({ agents }) => listed(agents) },
+  { title: 'INTEGRATIONS', value: ({ integrations }) => listed(integrations) },
+  { title: 'ACTIONS', value: ({ actions }) => listed(actions) },
+  { title: 'METHODS', value: ({ methods }) => listed(methods) },
+  { title: 'HOSTS', value: ({ hosts }) => listed(hosts) },
+  { title: 'PATHS', value: ({ paths }) => listed(paths) },
+  { title: 'STATE', value: ({ disabled }) => (disabled ? 'disabled' : 'in force') },
+];
+
+/** Options in the singular; members in the plural. */
+const LISTS = ['agent', 'integration', 'action', 'method', 'host', 'path'] as const;
+
+interface RuleOptions extends Partial<Record<(typeof LISTS)[number], readonly string[]>> {
+  readonly file?: string;
+  readonly effect?: string;
+  readonly hard?: boolean;
+}
+
+export function rulesCommand(context: CliContext): Command {
+  const rules = newCommand(context, 'rules', 'Statements of the policy');
+  rules
+    .command('list')
+    .description('List rules, disabled ones too')
+    .action(async (_options: object, command: Command) => {
+      const session = openSession(context, command);
+      const items = await listAll<Rule>(session.api, apiPath('rules'));
+      showList(session, { items, columns: COLUMNS, none: 'No rules: every call is denied.' });
+    });
+  rules
+    .command('show <id>')
+    .description('Show one rule')
+    .action(async (id: string, _options: object, command: Command) => {
+      const session = openSession(context, command);
+      const rule = await session.api.get<Rule>(apiPath('rules', id));
+      showResult(session, rule, renderObject(rule));
+    });
+  addCreate(rules, context);
+  rules
+    .command('disable <id>')
+    .description('Take a rule out of force; rules are never deleted, so that past decisions keep their reason')
+    .action(async (id: string, _options: object, command: Command) => {
+      const session = openSession(context, command);
+      const rule = await session.api.send<Rule>('POST', apiPath('rules', id, 'disable'));
+      showResult(session, rule, `Rule ${rule.id} is disabled.`);
+    });
+  return rules;
+}
+
+function addCreate(rules: Command, context: CliContext): void {
+  const create = rules
+    .command('create [id]')
+    .description('Create a rule; within one list any item suffices, all given lists must match')
+    .option('-f, --file <file>', 'Read it from a YAML or JSON file, or "-"')
+    .addOption(new Option('--effect <effect>', 'What it does').choices(['allow', 'deny']))
+    .option('--hard', 'With --effect deny: nothing lifts it')
+    .option('--agent <selector>', 'A name, role:…, trust>=… or environment:…; may be repeated', collect)
+    .option('--integration <name>', 'May be repeated', collect)
+    .option('--action <name>', 'May be repeated', collect)
+    .option('--method <method>', 'Such as GET; may be repeated', collect)
+    .option('--host <name>', 'May be repeated', collect)
+    .option('--path <pattern>', 'Such as /repos/**; may be repeated', collect);
+  create.action(async (id: string | undefined, options: RuleOptions, command: Command) => {
+    const given = await readRule(context, id, options);
+    const session = openSession(context, command);
+    const rule = await session.api.send<Rule>('POST', apiPath('rules'), given);
+    showResult(session, rule, `Created rule ${rule.id}; it is in force.`);
+  });
+}
+
+async function readRule(context: CliContext, id: string | undefined, options: RuleOptions): Promise<object> {
+  const { file, ...members } = options;
+  if (file !== undefined && Object.keys(members).length > 0) throw new Misuse('give a file or options, not both');
+  if (file !== undefined) return { ...(await readObjectFile(context, file)), ...(id === undefined ? {} : { id }) };
+  if (id === undefined || members.effect === undefined) throw new Misuse('give an id and --effect, or -f FILE');
+  const lists = LISTS.flatMap((name) => (members[name] === undefined ? [] : [[`${name}s`, members[name]]]));
+  return { id, effect: members.effect, ...(members.hard ? { hard: true } : {}), ...Object.fromEntries(lists) };
+}
+
+function listed(items: readonly string[] | undefined): string {
+  return items?.join(', ') ?? '(any)';
+}

@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import { type AdminApi, createAdminApi } from './admin-api.ts';
+import type { CliContext } from './context.ts';
+import { findAdminPlace } from './gateway-place.ts';
+import { type Column, renderTable } from './output/table.ts';
+import { visibleJson } from './output/visible-text.ts';
+
+/** Options that every command takes. */
+export interface CommonOptions {
+  readonly json?: boolean;
+  readonly tenant?: string;
+}
+
+/** One run of a command against the control plane. */
+export interface Session {
+  readonly context: CliContext;
+  readonly api: AdminApi;
+  readonly json: boolean;
+}
+
+export function openSession(context: CliContext, command: Command): Session {
+  const { json, tenant } = commonOptions(command);
+  const api = createAdminApi(findAdminPlace(context), tenant);
+  return { context, api, json: json === true };
+}
+
+export function commonOptions(command: Command): CommonOptions {
+  return command.optsWithGlobals<CommonOptions>();
+}
+
+export interface Listing<T> {
+  readonly items: readonly T[];
+  readonly nextCursor?: string | undefined;
+  readonly columns: readonly Column<T>[];
+  /** What to say when there are none. */
+  readonly none: string;
+}
+
+/** A table, or `{items, nextCursor?}` for scripts. */
+export function showList<T>({ context, json }: Pick<Session, 'context' | 'json'>, listing: Listing<T>): void {
+  const { items, nextCursor, columns, none } = listing;
+  if (json) context.write(`${visibleJson({ items, ...(nextCursor === undefined ? {} : { nextCursor }) })}\n`);
+  else if (items.length === 0) context.note(`${none}\n`);
+  else context.write(renderTable(columns, items, context.columns));
+}
+
+/** `text` is for people, `value` for scripts. */
+export function showResult({ context, json }: Pick<Session, 'context' | 'json'>, value: unknown, text: string): void {
+  context.write(json ? `${visibleJson(value)}\n` : `${text}\n`);
+}

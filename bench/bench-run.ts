@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ask } from './ask.ts';
+import type { LoadOrder, LoadReport, Pace } from './load/order.ts';
+import { CONNECTIONS, PAUSE_MS, type Plan } from './plan.ts';
+import type { Surroundings, Variant } from './variants/variant.ts';
+import type { StartedProgram, Workplace } from './workplace.ts';
+
+/** What every measurement works with. */
+export interface BenchRun {
+  readonly plan: Plan;
+  readonly surroundings: Surroundings;
+  /** Tells a person what is going on. */
+  readonly say: (line: string) => void;
+  /** Loads a variant for one window. Rejects at the first answer that is not the upstream's. */
+  measure(variant: Variant, pace: Pace, windowMs: number): Promise<LoadReport>;
+  /** Loads a variant with nobody measuring. */
+  warmUp(variant: Variant): Promise<void>;
+}
+
+/** Beyond the load's own time. */
+const ANSWER_WITHIN_MS = 20_000;
+
+/** Starts upstream and load generator. */
+export async function startBenchRun(
+  workplace: Workplace,
+  plan: Plan,
+  say: (line: string) => void,
+): Promise<BenchRun> {
+  const secret = randomBytes(32).toString('base64url');
+  const upstream = await workplace.start({
+    name: 'upstream',
+    command: process.execPath,
+    arguments: [pathOf('./upstream.ts')],
+    environment: { UPSTREAM_SECRET: secret },
+    ready: /^ready port=(\d+)$/,
+  });
+  const generator = await workplace.start({
+    name: 'load-generator',
+    command: process.execPath,
+    arguments: [pathOf('./load/load-generator.ts')],
+    hasMessages: true,
+  });
+  const surroundings: Surroundings = {
+    workplace,
+    upstream: { port: Number(upstream.ready[1]), processId: upstream.processId, secret },
+  };
+
+  return {
+    plan,
+    surroundings,
+    say,
+    async measure(variant, pace, windowMs) {
+      const report = await load(generator, variant, { pace, leadMs: plan.leadMs, windowMs });
+      await delay(PAUSE_MS);
+      return report;
+    },
+    async warmUp(variant) {
+      const pace: Pace = { kind: 'closed', callsMax: plan.warmUpCalls };
+      await load(generator, variant, { pace, leadMs: 0, windowMs: plan.warmUpMsMax });
+    },
+  };
+}
+
+async function load(
+  generator: StartedProgram,
+  variant: Variant,
+  load: Pick<LoadOrder, 'pace' | 'leadMs' | 'windowMs'>,
+): Promise<LoadReport> {
+  const { name, port, path, tokens, processId } = variant;
+  const order: LoadOrder = { ...load, port, path, tokens, processId, connections: CONNECTIONS };
+  try {
+    return await ask<LoadReport>(generator.child, order, load.leadMs + load.windowMs + ANSWER_WITHIN_MS);
+  } catch (error) {
+    throw new Error(`${name}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  }
+}
+
+function pathOf(file: string): string {
+  return new URL(file, import.meta.url).pathname;
+}

@@ -1,0 +1,22 @@
+import type { BenchRun } from '../bench-run.ts';
+import { type Figure, figureOf } from '../statistics.ts';
+import { posternProgram, USUAL_SIZE } from '../variants/postern.ts';
+
+/**
+ * Milliseconds from starting `node apps/gateway/src/main.ts` to its ready line, each time on a data folder that is not there yet
+ * (keys made, database migrated, start-up file applied). One start before them fills Node's compile cache.
+ */
+export async function measureStartToReady({ plan, surroundings, say }: BenchRun): Promise<Figure> {
+  const startsMs: number[] = [];
+  for (let index = 0; index <= plan.starts; index += 1) {
+    const { program } = posternProgram(surroundings, USUAL_SIZE, `start-${index}`);
+    const beganMs = performance.now();
+    const { stop } = await surroundings.workplace.start(program);
+    const readyMs = performance.now() - beganMs;
+    await stop();
+    if (index === 0) continue;
+    startsMs.push(readyMs);
+    say(`start to ready, ${index} of ${plan.starts}: ${Math.round(readyMs)} ms`);
+  }
+  return figureOf(startsMs);
+}

@@ -1,0 +1,59 @@
+/** How much is measured. */
+export interface Plan {
+  readonly rounds: number;
+  /** Load before each window. */
+  readonly leadMs: number;
+  /** How long one variant is measured in one round, when `tables` tables remain that need `slices` windows of it each. */
+  readonly windowMs: (slices: number, share: number) => number;
+  /** Calls to a variant before its first round: every variant gets the same number, or all it can take in `warmUpMsMax`. */
+  readonly warmUpCalls: number;
+  readonly warmUpMsMax: number;
+  readonly starts: number;
+}
+
+/** Client connections of the closed loop, and the most that are used in the open one. */
+export const CONNECTIONS = 32;
+/** The open loop's pace. */
+export const CALLS_PER_SECOND = 500;
+/** Between two windows: what a variant does after its last answer is not the next one's burden. */
+export const PAUSE_MS = 100;
+
+export interface PlanOptions {
+  readonly rounds?: number | undefined;
+  readonly seconds?: number | undefined;
+}
+
+/** The run whose figures are quoted: about five minutes. */
+export function fullPlan({ rounds = 7, seconds = 3 }: PlanOptions): Plan {
+  return {
+    rounds,
+    leadMs: 400,
+    windowMs: () => seconds * 1_000,
+    warmUpCalls: 12_000,
+    warmUpMsMax: 10_000,
+    starts: 5,
+  };
+}
+
+/** A machine half as fast as the one it was made on still ends within the minute. */
+const QUICK_BUDGET_MS = 50_000;
+const WINDOW_MS_MIN = 300;
+const WINDOW_MS_MAX = 1_500;
+
+/** Within a minute: windows share what time the starts and warm-ups have left. */
+export function quickPlan({ rounds = 3, seconds }: PlanOptions, beganMs = performance.now()): Plan {
+  const leadMs = 150;
+  const fitting = (slices: number, share: number) => {
+    const leftMs = beganMs + QUICK_BUDGET_MS - performance.now();
+    const windowMs = (leftMs * share) / slices - leadMs - PAUSE_MS;
+    return Math.round(Math.min(Math.max(windowMs, WINDOW_MS_MIN), WINDOW_MS_MAX));
+  };
+  return {
+    rounds,
+    leadMs,
+    windowMs: seconds === undefined ? fitting : () => seconds * 1_000,
+    warmUpCalls: 10_000,
+    warmUpMsMax: 2_500,
+    starts: 5,
+  };
+}

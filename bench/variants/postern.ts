@@ -1,0 +1,46 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Program } from '../workplace.ts';
+import { type PosternSize, posternConfig } from './postern-config.ts';
+import { CALL_PATH, type Surroundings, type Variant } from './variant.ts';
+
+/** What the main table measures. */
+export const USUAL_SIZE: PosternSize = { agents: 1, rules: 100 };
+
+const READY = /^postern ready data=http:\/\/127\.0\.0\.1:(\d+) admin=/;
+
+/**
+ * The whole program as a user starts it: SQLite in a data folder of its own, log as by default (JSON lines of level info, into a file).
+ * `name` names its folder.
+ */
+export async function startPostern(surroundings: Surroundings, size: PosternSize, name: string): Promise<Variant> {
+  const { program, keys } = posternProgram(surroundings, size, name);
+  const { processId, ready } = await surroundings.workplace.start(program);
+  return { name: 'postern', port: Number(ready[1]), path: `/to/upstream${CALL_PATH}`, tokens: keys, processId };
+}
+
+/** The program with its configuration written and its data folder not yet there. */
+export function posternProgram(
+  { workplace, upstream }: Surroundings,
+  size: PosternSize,
+  name: string,
+): { program: Program; keys: readonly string[] } {
+  const folder = join(workplace.folder, name);
+  mkdirSync(folder);
+  const { text, keys } = posternConfig(upstream, size);
+  const file = join(folder, 'postern.yaml');
+  writeFileSync(file, text, { mode: 0o600 });
+  const program: Program = {
+    name,
+    command: process.execPath,
+    arguments: [new URL('../../apps/gateway/src/main.ts', import.meta.url).pathname],
+    environment: {
+      POSTERN_DATA_DIR: join(folder, 'data'),
+      POSTERN_CONFIG: file,
+      POSTERN_LISTEN: '127.0.0.1:0',
+      POSTERN_ADMIN_LISTEN: '127.0.0.1:0',
+    },
+    ready: READY,
+  };
+  return { program, keys };
+}

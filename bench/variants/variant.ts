@@ -1,0 +1,40 @@
+import type { Workplace } from '../workplace.ts';
+
+/** One way from the client to the upstream, up and running. */
+export interface Variant {
+  readonly name: VariantName;
+  readonly port: number;
+  /** Path of the call, as the client sends it. */
+  readonly path: string;
+  /** What clients send as bearer token. */
+  readonly tokens: readonly string[];
+  /** The process that is measured. */
+  readonly processId: number;
+}
+
+/** In the order of the tables. */
+export const VARIANT_NAMES = ['direct', 'nginx', 'fastify-http-proxy', 'bare-forwarder', 'postern'] as const;
+export type VariantName = (typeof VARIANT_NAMES)[number];
+
+/** What a variant is started with. */
+export interface Surroundings {
+  readonly workplace: Workplace;
+  readonly upstream: { readonly port: number; readonly processId: number; readonly secret: string };
+}
+
+export const CALL_PATH = '/v1/chat/completions';
+
+/** For clients of variants that look at no key: as long as an agent key, so that all read equally many bytes. */
+export const ANY_TOKEN = 'x'.repeat(64);
+
+/** Starts one of the benchmark's own servers (a file beside this one) in front of the upstream. */
+export async function startServer({ workplace, upstream }: Surroundings, name: VariantName): Promise<Variant> {
+  const { processId, ready } = await workplace.start({
+    name,
+    command: process.execPath,
+    arguments: [new URL(`./${name}-server.ts`, import.meta.url).pathname],
+    environment: { UPSTREAM_PORT: String(upstream.port), UPSTREAM_SECRET: upstream.secret },
+    ready: /^ready port=(\d+)$/,
+  });
+  return { name, port: Number(ready[1]), path: CALL_PATH, tokens: [ANY_TOKEN], processId };
+}

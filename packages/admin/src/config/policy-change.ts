@@ -1,0 +1,38 @@
+import type { PolicyIssue } from '@postern/policy';
+import { type PlacedIssue, pathOfField } from '../validation/check-shape.ts';
+import type { CurrentState } from './current-state.ts';
+import { judgePolicy, policyStateOf } from './policy-check.ts';
+import type { ResolvedDocument } from './resolved-document.ts';
+
+export interface PolicyChange {
+  /** Faults that the change brings. */
+  readonly issues: readonly PlacedIssue[];
+  /** Faults that were there before, such as a rule that names an agent which was removed. */
+  readonly warnings: readonly PlacedIssue[];
+  /** The version that takes force; undefined when it is the one in force. */
+  readonly activated: string | undefined;
+}
+
+/** Compiles the policy as it was and as it will be, references included. */
+export function judgePolicyChange(document: ResolvedDocument, before: CurrentState, after: CurrentState): PolicyChange {
+  const was = judgePolicy(policyStateOf(before), before.agents);
+  const will = judgePolicy(policyStateOf(after), after.agents);
+  const known = new Set(was.issues.map((issue) => JSON.stringify(issue)));
+  const issues = will.issues.filter((issue) => !known.has(JSON.stringify(issue)));
+  const warnings = will.issues.filter((issue) => known.has(JSON.stringify(issue)));
+  return {
+    issues: issues.map((issue) => placeIssue(issue, document)),
+    warnings: warnings.map((issue) => placeIssue(issue, document)),
+    activated: will.version === was.version ? undefined : will.version,
+  };
+}
+
+/** Where in the document the rule at fault stands; a rule that it does not hold is told by its id. */
+function placeIssue({ ruleId, field, message }: PolicyIssue, document: ResolvedDocument): PlacedIssue {
+  if (ruleId === null) return { path: pathOfField(field), message };
+  const index = document.rules?.findIndex(({ id }) => id === ruleId) ?? -1;
+  if (index >= 0) return { path: ['rules', index, ...pathOfField(field)], message };
+  const globalIndex = document.globalRules?.findIndex(({ id }) => id === ruleId) ?? -1;
+  if (globalIndex >= 0) return { path: ['global', 'rules', globalIndex, ...pathOfField(field)], message };
+  return { path: ['rules'], message: `rule ${ruleId}, which is not of this document: ${field} ${message}` };
+}

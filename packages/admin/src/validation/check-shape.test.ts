@@ -1,0 +1,139 @@
+import { configDocumentSchema, integrationSchema } from '@postern/schemas';
+import { expect, test } from 'vitest';
+import { checkShape, fieldText, pathOfField, toValidationIssue } from './check-shape.ts';
+
+function faultsOf(value: unknown): string[] {
+  return checkShape(configDocumentSchema, value).issues.map((issue) => {
+    const { field, message } = toValidationIssue(issue);
+    return `${field}: ${message}`;
+  });
+}
+
+function withIntegration(members: object): object {
+  return { version: 1, integrations: [{ name: 'a', baseUrl: 'https://a.example', ...members }] };
+}
+
+test.each<[string, unknown, string]>([
+  ['no version', {}, 'version: must be 1'],
+  ['another version', { version: 2 }, 'version: must be 1'],
+  ['a misspelt section', { version: 1, rulez: [] }, 'rulez: is not a known field; did you mean "rules"?'],
+  ['a section without a value', { version: 1, agents: null }, 'agents: must be a list; write [] for none'],
+  ['a section of the full format', { version: 1, risk: { review: 0.5 } }, 'risk: is not supported by this version'],
+  ['a number for text', withIntegration({ baseUrl: 12 }), 'integrations[0].baseUrl: must be text; write it in quotes'],
+  ['a missing member', { version: 1, integrations: [{ name: 'a' }] }, 'integrations[0].baseUrl: is required'],
+  [
+    'a number below its bound',
+    withIntegration({ timeouts: { connectMs: 0 } }),
+    'integrations[0].timeouts.connectMs: must be at least 1',
+  ],
+  [
+    'a number above its bound',
+    withIntegration({ limits: { concurrency: 10_001 } }),
+    'integrations[0].limits.concurrency: must be at most 10000',
+  ],
+  [
+    'a fraction',
+    withIntegration({ timeouts: { totalMs: 1.5 } }),
+    'integrations[0].timeouts.totalMs: must be a whole number',
+  ],
+  [
+    'a member of the full format within an item',
+    withIntegration({ retry: { attempts: 2 } }),
+    'integrations[0].retry: is not supported by this version',
+  ],
+  [
+    'a misspelt member within a member',
+    withIntegration({ limits: { concurency: 1 } }),
+    'integrations[0].limits.concurency: is not a known field; did you mean "concurrency"?',
+  ],
+  [
+    'an unknown credential type',
+    withIntegration({ credential: { type: 'hmac' } }),
+    'integrations[0].credential.type: must be one of none, bearer, header, query, basic',
+  ],
+  [
+    'an effect of the full format',
+    { version: 1, rules: [{ id: 'a', effect: 'rate_limit' }] },
+    'rules[0].effect: must be one of allow, deny, require_approval',
+  ],
+  [
+    'a condition',
+    { version: 1, rules: [{ id: 'a', effect: 'deny', when: 'true' }] },
+    'rules[0].when: is not supported by this version',
+  ],
+  [
+    'an empty list',
+    { version: 1, rules: [{ id: 'a', effect: 'deny', hosts: [] }] },
+    'rules[0].hosts: must have at least 1 item',
+  ],
+  [
+    'a repeated item',
+    { version: 1, agents: [{ name: 'a', roles: ['x', 'x'] }] },
+    'agents[0].roles: must not repeat an item',
+  ],
+  ['a secret of neither form', { version: 1, secrets: { a: {} } }, 'secrets.a: must have from or value'],
+  [
+    'a bad source',
+    { version: 1, secrets: { a: { from: 'vault:x' } } },
+    'secrets.a.from: must be env:NAME or file:PATH',
+  ],
+  ['a bare secret', { version: 1, secrets: { a: 'hunter22' } }, 'secrets.a: must be an object'],
+  [
+    'a source for a key that is none',
+    { version: 1, agents: [{ name: 'a', key: { from: 'x' } }] },
+    'agents[0].key.from: must be env:NAME or file:PATH',
+  ],
+])('%s is told with its field', (_title, document, fault) => {
+  expect(faultsOf(document)).toEqual([fault]);
+});
+
+test('all faults of a document are told at once', () => {
+  expect(faultsOf({ version: 1, agents: [{}, { name: 'b', trust: 'much' }], rulez: [] })).toEqual([
+    'agents[0].name: is required',
+    'agents[1].trust: must be one of untrusted, low, medium, high, admin',
+    'rulez: is not a known field; did you mean "rules"?',
+  ]);
+});
+
+test('no message repeats a value', () => {
+  const secret = 'tr0ub4dor-and-3';
+  const faults = faultsOf({
+    version: 1,
+    secrets: { a: { value: [secret] }, b: secret, c: { from: secret } },
+    agents: [{ name: secret.repeat(9), key: { value: { secret } }, trust: secret }],
+    integrations: [{ name: 'a', baseUrl: { secret }, credential: { type: secret } }],
+  });
+  expect(faults.length).toBeGreaterThan(6);
+  expect(faults.join('\n')).not.toContain(secret);
+});
+
+test('members of the full format that ask for nothing pass', () => {
+  const document = {
+    version: 1,
+    templates: [],
+    redaction: {},
+    notifications: [],
+    ...withIntegration({ listen: null, template: null, retry: {} }),
+  };
+  expect(faultsOf(document)).toEqual([]);
+});
+
+test('the place of a value tells members this version lacks from misspelt ones', () => {
+  const given = { name: 'a', baseUrl: 'https://a.example', scrub: true };
+  const message = (place: readonly (string | number)[]) =>
+    checkShape(integrationSchema, given, place).issues[0]?.message;
+  expect(message(['integrations', 0])).toBe('is not supported by this version');
+  expect(message(['elsewhere'])).toBe('is not a known field');
+});
+
+test.each<[readonly (string | number)[], string]>([
+  [['integrations', 0, 'timeouts', 'connectMs'], 'integrations[0].timeouts.connectMs'],
+  [['secrets', 'a b'], 'secrets["a b"]'],
+  [[], ''],
+])('the path %j is written %s', (path, text) => {
+  expect(fieldText(path)).toBe(text);
+});
+
+test('a field that another package names is read back into its path', () => {
+  expect(pathOfField('actions[2].paths[0]')).toEqual(['actions', 2, 'paths', 0]);
+});

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { createMetrics } from './metrics.ts';
+import { WideEvent } from './wide-event.ts';
+
+function endedCall(members: Partial<WideEvent>): WideEvent {
+  return Object.assign(new WideEvent('id', 0, 0), members);
+}
+
+describe('metrics', () => {
+  it('count calls by integration, outcome and code, and the integration only once it is known to exist', async () => {
+    const metrics = createMetrics(() => 0);
+    const passed = endedCall({
+      integration: 'github',
+      url: 'https://api.github.com/x',
+      status: 200,
+      intentRecorded: true,
+    });
+    metrics.countCall(passed, 0.002);
+    metrics.countCall(passed, 0.002);
+    metrics.countCall(endedCall({ integration: 'made-by-an-agent', status: 404, code: 'unknown_integration' }), 0.0001);
+    const text = await metrics.text();
+    expect(text).toContain('postern_calls_total{integration="github",outcome="passed",code="200"} 2\n');
+    expect(text).toContain('postern_calls_total{integration="-",outcome="refused",code="unknown_integration"} 1\n');
+    expect(text).not.toContain('made-by-an-agent');
+    expect(await metrics.text(), 'asking does not count again').toBe(text);
+  });
+
+  it('put a duration that equals a bound into its bucket, and the next one above', async () => {
+    const metrics = createMetrics(() => 0);
+    for (const seconds of [0.001, 0.0011, 31]) metrics.countCall(endedCall({ status: 200 }), seconds);
+    const text = await metrics.text();
+    expect(text).toContain('# TYPE postern_call_seconds histogram');
+    expect(text).toContain('postern_call_seconds_bucket{le="0.001"} 1\n');
+    expect(text).toContain('postern_call_seconds_bucket{le="0.0025"} 2\n');
+    expect(text).toContain('postern_call_seconds_bucket{le="30"} 2\n');
+    expect(text).toContain('postern_call_seconds_bucket{le="+Inf"} 3\n');
+    expect(text).toContain('postern_call_seconds_count 3\n');
+  });
+
+  it('tell the age of the oldest entry that is not durable', async () => {
+    expect(await createMetrics(() => 1.5).text()).toContain('postern_audit_lag_seconds 1.5\n');
+  });
+});
