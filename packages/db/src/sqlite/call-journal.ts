@@ -2,7 +2,7 @@ import type { DbClient } from '../client.ts';
 import type { CallJournal } from '../ports/call-journal.ts';
 import { DbError } from '../ports/db-error.ts';
 import { JournalQueue, type JournalStats } from './journal-queue.ts';
-import { writerOf } from './open-sqlite.ts';
+import { workersOf } from './open-sqlite.ts';
 import { type JournalAnswer, OUTCOME, REFUSAL } from './protocol.ts';
 
 export interface SqliteCallJournalOptions {
@@ -28,7 +28,7 @@ export function createSqliteCallJournal(dbClient: DbClient, options: SqliteCallJ
   const { node, boot, now, leaseMs = 15_000, spoolMax = 256 } = options;
   if (node === '' || boot === '')
     throw new DbError('invalid', 'node_leases.node and node_leases.boot must not be empty');
-  const writer = writerOf(dbClient);
+  const { writer } = workersOf(dbClient);
   // A failure here shows at the first batch, for which this was needed.
   writer.send({ op: 'journal.open', node, boot, leaseMs }, () => undefined);
   const queue = new JournalQueue({

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from '@postern/testing';
+import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { countOutcomes, readLog } from '../conformance/journal-calls.ts';
 import { makeSqliteHarness } from './sqlite-harness.fixture.ts';
@@ -49,9 +50,7 @@ test('after kill -9 under load every acknowledged intent is there, and each inte
     // Three kills, each with at most 32 calls open.
     expect(unknown).toBeGreaterThan(0);
     expect(unknown).toBeLessThanOrEqual(3 * 64);
-    const check = await harness.client.points.executeQuery<{ integrity_check: string }>(
-      (await import('kysely')).CompiledQuery.raw('pragma integrity_check'),
-    );
+    const check = await sql`pragma integrity_check`.execute(harness.client.points);
     expect(check.rows).toEqual([{ integrity_check: 'ok' }]);
   } finally {
     await harness.close();

@@ -1,5 +1,4 @@
 import { writeSync } from 'node:fs';
-import { parentPort } from 'node:worker_threads';
 import { intentOf, outcomeOf } from '../conformance/journal-calls.ts';
 import { createSqliteCallJournal } from './call-journal.ts';
 import { openSqlite } from './open-sqlite.ts';
@@ -9,7 +8,7 @@ import { openSqlite } from './open-sqlite.ts';
  * durable, written before anything else happens.
  */
 const [file = '', boot = ''] = process.argv.slice(2);
-if (parentPort !== null || file === '' || boot === '') throw new Error('usage: journal-load.fixture.ts FILE BOOT');
+if (file === '' || boot === '') throw new Error('usage: journal-load.fixture.ts FILE BOOT');
 
 const client = await openSqlite({ file });
 const journal = createSqliteCallJournal(client, { node: 'one', boot, now: Date.now });

@@ -11,7 +11,7 @@ import { DbError } from '../ports/db-error.ts';
 import { createDbRepositories } from '../repositories/create-db-repositories.ts';
 import { runInTransaction } from '../transaction.ts';
 import { createSqliteCallJournal } from './call-journal.ts';
-import { openSqlite, type SqliteOptions, writerOf } from './open-sqlite.ts';
+import { openSqlite, type SqliteOptions, workersOf } from './open-sqlite.ts';
 
 let folder: TemporaryFolder;
 let file: string;
@@ -163,21 +163,15 @@ describe('a transaction that takes too long', () => {
 });
 
 describe('when the end comes', () => {
-  /** More rows than the worker's heap may hold. */
-  const killReader = (client: DbClient) =>
-    sql`with recursive n (i) as (select 1 union all select i + 1 from n where i < 30000000) select i, i, i from n`.execute(
-      client.lists,
-    );
-
   test('a writing worker that dies refuses every call, pending and later, and says so', async () => {
     const client = await open();
     const journal = createSqliteCallJournal(client, { node: 'one', boot: 'a', now: () => 1_000 });
-    // No operation of ours: the worker does not survive a fault of its own.
-    const death = writerOf(client).request(undefined as never);
-    const pending = journal.commitIntent(intentOf('r-1'));
+    const pending = [journal.commitIntent(intentOf('r-1')), repositoriesOf(client).tenants.create('beta')];
+    await workersOf(client).writer.terminate();
     const unavailable = { code: 'unavailable' };
-    await expect(death).rejects.toMatchObject(unavailable);
-    await expect(pending).rejects.toMatchObject(unavailable);
+    for (const result of await Promise.allSettled(pending)) {
+      expect(result).toMatchObject({ status: 'rejected', reason: unavailable });
+    }
     expect(await client.failed).toMatchObject(unavailable);
     await expect(journal.commitIntent(intentOf('r-2'))).rejects.toMatchObject(unavailable);
     await expect(repositoriesOf(client).tenants.create('acme')).rejects.toMatchObject(unavailable);
@@ -188,7 +182,9 @@ describe('when the end comes', () => {
   test('a reading worker that dies fails its list alone, and the next list works', async () => {
     const client = await open();
     await repositoriesOf(client).tenants.create('acme');
-    await expect(killReader(client)).rejects.toMatchObject({ code: 'unavailable' });
+    const pending = repositoriesOf(client).tenants.list({ limit: 5 });
+    await workersOf(client).reader().terminate();
+    await expect(pending).rejects.toMatchObject({ code: 'unavailable' });
     expect((await repositoriesOf(client).tenants.list({ limit: 5 })).items).toHaveLength(1);
   });
 

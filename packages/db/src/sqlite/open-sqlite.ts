@@ -24,8 +24,14 @@ const CAPABILITIES: EngineCapabilities = {
   tableEnding: 'strict',
 };
 
-/** The writers' links, for the journal alone, which speaks to the worker more directly than repositories do. */
-const writers = new WeakMap<DbClient, WorkerLink>();
+interface Workers {
+  readonly writer: WorkerLink;
+  /** Starts it when it is not there yet, or no more. Throws `unavailable` once the client is closed. */
+  reader(): WorkerLink;
+}
+
+/** For the journal, which speaks to the worker more directly than repositories do. */
+const workersOfClients = new WeakMap<DbClient, Workers>();
 
 /**
  * Opens (and migrates) a SQLite file. All of SQLite runs in worker threads: one writes, with WAL and `synchronous=FULL`, and
@@ -38,19 +44,22 @@ export async function openSqlite(options: SqliteOptions): Promise<DbClient> {
   const writer = startWorker({ role: 'writer', file, transactionMs });
   let reader: WorkerLink | undefined;
   let isClosed = false;
-  const startReader = () => {
-    if (isClosed) throw new DbError('unavailable', 'the database is closed');
-    reader ??= startReadingWorker({ role: 'reader', file, transactionMs }, () => {
-      reader = undefined;
-    });
-    return reader;
+  const workers: Workers = {
+    writer,
+    reader: () => {
+      if (isClosed) throw new DbError('unavailable', 'the database is closed');
+      reader ??= startReader({ role: 'reader', file, transactionMs }, () => {
+        reader = undefined;
+      });
+      return reader;
+    },
   };
-  const client = createClient(writer, startReader, async () => {
+  const client = createClient(workers, async () => {
     isClosed = true;
     await reader?.close();
     await writer.close();
   });
-  writers.set(client, writer);
+  workersOfClients.set(client, workers);
   try {
     await migrate(client, options.now);
   } catch (error) {
@@ -60,21 +69,21 @@ export async function openSqlite(options: SqliteOptions): Promise<DbClient> {
   return client;
 }
 
-/** A reader that died (of a list too large for its memory) fails what was asked of it; the next list starts another. */
-function startReadingWorker(settings: WorkerSettings, onDeath: () => void): WorkerLink {
+/** A reader that died fails what was asked of it; the next list starts another. */
+function startReader(settings: WorkerSettings, onDeath: () => void): WorkerLink {
   const reader = startWorker(settings);
   void reader.failed.then(onDeath);
   return reader;
 }
 
-/** The writer of a client that `openSqlite` made. Fails `invalid` for any other. */
-export function writerOf(client: DbClient): WorkerLink {
-  const writer = writers.get(client);
-  if (writer === undefined) throw new DbError('invalid', 'the database client was not made by openSqlite');
-  return writer;
+/** The workers of a client that `openSqlite` made. Fails `invalid` for any other. */
+export function workersOf(client: DbClient): Workers {
+  const workers = workersOfClients.get(client);
+  if (workers === undefined) throw new DbError('invalid', 'the database client was not made by openSqlite');
+  return workers;
 }
 
-function createClient(writer: WorkerLink, startReader: () => WorkerLink, close: () => Promise<void>): DbClient {
+function createClient({ writer, reader }: Workers, close: () => Promise<void>): DbClient {
   let lastTransaction = 0;
 
   async function transact<T>(operation: (scope: TransactionScope) => Promise<T>): Promise<T> {
@@ -101,7 +110,7 @@ function createClient(writer: WorkerLink, startReader: () => WorkerLink, close: 
     writes: kyselyOn(writer, (query) => ({ op: 'query', on: 'write', query })),
     points: kyselyOn(writer, (query) => ({ op: 'query', on: 'snapshot', query })),
     lists: new Kysely<Tables>({
-      dialect: workerDialect((query) => startReader().request({ op: 'query', on: 'snapshot', query })),
+      dialect: workerDialect((query) => reader().request({ op: 'query', on: 'snapshot', query })),
     }),
     readTogether: async (queries) => (await together(writer, 'snapshot', queries)).map(toResult),
     writeTogether: async (queries) => {

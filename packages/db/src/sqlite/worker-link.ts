@@ -9,16 +9,18 @@ export interface WorkerLink {
   send(operation: Operation, settle: (error: DbError | undefined, value: unknown) => void): void;
   /** Lets the worker end after all that was asked before. */
   close(): Promise<void>;
+  /** Ends the worker where it stands, as a fault would. */
+  terminate(): Promise<void>;
   /** Resolves when the worker died without being closed. */
   readonly failed: Promise<DbError>;
 }
 
 type Settle = (error: DbError | undefined, value: unknown) => void;
 
-/** Memory of a worker's JavaScript heap; SQLite's own caches lie outside. */
+/** Bounds of a worker's JavaScript heap; SQLite's own caches lie outside. A page of the longest entries fits. */
 const HEAP_LIMITS_MB = {
   writer: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 },
-  reader: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 4 },
+  reader: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 },
 } as const;
 
 /** Starts a worker. Its first message says whether the file could be opened; requests made before wait in its queue. */
@@ -26,7 +28,7 @@ export function startWorker(settings: WorkerSettings): WorkerLink {
   const pending = new Map<number, Settle>();
   let lastId = 0;
   let over: DbError | undefined;
-  let closing = false;
+  let closing: Promise<void> | undefined;
   const failure = Promise.withResolvers<DbError>();
   const worker = new Worker(workerUrl(), {
     workerData: settings,
@@ -49,23 +51,30 @@ export function startWorker(settings: WorkerSettings): WorkerLink {
 
   function end(cause: Error): void {
     if (over !== undefined) return;
-    const reason = closing ? 'the database is closed' : `the database worker died: ${cause.message}`;
+    const reason = closing === undefined ? `the database worker died: ${cause.message}` : 'the database is closed';
     over = new DbError('unavailable', reason, cause);
     for (const settle of pending.values()) settle(over, undefined);
     pending.clear();
-    if (!closing) failure.resolve(over);
+    if (closing === undefined) failure.resolve(over);
   }
 
   function send(operation: Operation, settle: Settle): void {
-    if (over !== undefined || closing) {
-      const error = over ?? new DbError('unavailable', 'the database is closed');
-      queueMicrotask(() => settle(error, undefined));
-      return;
-    }
+    const refusal =
+      over ?? (closing && new DbError('unavailable', 'the database is closed')) ?? post(operation, settle);
+    if (refusal !== undefined) queueMicrotask(() => settle(refusal, undefined));
+  }
+
+  /** Returns why the operation cannot be handed over. */
+  function post(operation: Operation, settle: Settle): DbError | undefined {
     const request: Request = { id: ++lastId, operation };
-    worker.postMessage(request);
+    try {
+      worker.postMessage(request);
+    } catch (error) {
+      return new DbError('invalid', 'a value cannot be handed to the database worker', error);
+    }
     if (pending.size === 0) worker.ref();
     pending.set(request.id, settle);
+    return undefined;
   }
 
   function request<T>(operation: Operation): Promise<T> {
@@ -75,14 +84,22 @@ export function startWorker(settings: WorkerSettings): WorkerLink {
   }
 
   async function close(): Promise<void> {
-    if (closing || over !== undefined) return;
-    const closed = request<void>({ op: 'close' });
-    closing = true;
-    await closed.catch(() => undefined);
+    await new Promise<void>((resolve) => {
+      if (over !== undefined || post({ op: 'close' }, () => resolve()) !== undefined) resolve();
+    });
     await worker.terminate();
   }
 
-  return { request, send, close, failed: failure.promise };
+  return {
+    request,
+    send,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+    terminate: async () => void (await worker.terminate()),
+    failed: failure.promise,
+  };
 }
 
 /** Beside this file, and of its kind: TypeScript from a checkout, JavaScript when compiled. */
