@@ -86,20 +86,13 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
 };
 
-/** Commands of the full program that this version does not have. */
-export const NOT_YET: ReadonlySet<string> = new Set([
-  ...['edge', 'run', 'db', 'migrate'],
+const LATER = '"postern --help" lists what is.';
+
+/** Commands of the full program that this version does not have, and what to do instead. */
+export const NOT_YET: ReadonlyMap<string, string> = new Map([
+  ['migrate', 'A gateway migrates its database when it starts.'],
   ...[
-    'users',
-    'templates',
-    'policy',
-    'approvals',
-    'grants',
-    'claims',
-    'edges',
-    'buffer',
-    'commands',
-    'ca',
-    'certificates',
-  ],
+    ...['edge', 'run', 'db', 'users', 'certificates', 'templates', 'policy', 'approvals', 'grants', 'claims'],
+    ...['edges', 'buffer', 'commands', 'ca'],
+  ].map((name) => [name, LATER] as const),
 ]);

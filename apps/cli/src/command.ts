@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { CliContext } from './context.ts';
+import { Misuse } from './exit.ts';
 
 /** What builds one top-level command; each file of `commands/` exports one. */
 export type CommandMaker = (context: CliContext) => Command;
@@ -19,7 +20,14 @@ export function newCommand(context: CliContext, name: string, summary: string): 
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .showHelpAfterError('(add --help for usage)')
     .helpOption('-h, --help', 'Show what the command takes')
-    .helpCommand(false);
+    .helpCommand(false)
+    .hook('preAction', (_command, action) => refuseNoNames(action.args));
+}
+
+/** Each of these would name another thing in a path than the one that is meant. */
+function refuseNoNames(args: readonly string[]): void {
+  const name = args.find((arg) => ['', '.', '..'].includes(arg));
+  if (name !== undefined) throw new Misuse(`"${name}" is not a name`);
 }
 
 /** For options that may be given several times. */

@@ -1,6 +1,6 @@
 import { parseAgentKey } from '@postern/auth';
 import type { CliContext } from './context.ts';
-import { Failure, Misuse } from './exit.ts';
+import { Misuse } from './exit.ts';
 import { findDataUrl } from './gateway-place.ts';
 import { bodyOf, sendRequest } from './http.ts';
 
@@ -12,7 +12,7 @@ export function findAgentKey({ environment }: CliContext, given: string | undefi
 /**
  * One request to the data plane with an agent key. Only text in key format is ever sent.
  *
- * @throws RefusedCall, Failure, Misuse
+ * @throws ApiProblem, ApiUnreachable, Misuse
  */
 export async function askDataPlane<T>(
   context: CliContext,
@@ -30,7 +30,5 @@ export async function askDataPlane<T>(
     headers: { 'postern-key': key, accept: 'application/json' },
     body,
   });
-  const value = bodyOf<T | undefined>(answer, base);
-  if (value === undefined) throw new Failure(`${base} answered, but not as a gateway does.`);
-  return value;
+  return bodyOf<T>(answer, base);
 }

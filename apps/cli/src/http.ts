@@ -1,10 +1,11 @@
+import { ApiProblem, ApiUnreachable } from '@postern/client';
 import type { Problem } from '@postern/schemas';
-import { Failure } from './exit.ts';
 
 const TIMEOUT_MS = 30_000;
 
+/** What the client of the control plane does not do: calls of the data plane, and questions without a token. */
 export interface HttpRequest {
-  readonly method: string;
+  readonly method: 'GET' | 'HEAD' | 'POST';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Sent as JSON. */
@@ -14,29 +15,16 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Headers;
-  readonly text: string;
   /** The JSON value; undefined when the body is empty or no JSON. */
   readonly body: unknown;
 }
 
-/** A refusal of the gateway. */
-export class RefusedCall extends Error {
-  override readonly name = 'RefusedCall';
-  readonly problem: Problem;
-
-  constructor(problem: Problem) {
-    super(problem.title);
-    this.problem = problem;
-  }
-}
-
 /**
- * One request. Redirects are not followed: they could carry a token elsewhere.
+ * One request. Redirects are not followed: they could carry a key elsewhere.
  *
- * @throws Failure when nobody answers there.
+ * @throws ApiUnreachable when nobody answers there.
  */
-export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
-  const { method, url, headers, body } = request;
+export async function sendRequest({ method, url, headers, body }: HttpRequest): Promise<HttpAnswer> {
   try {
     const response = await fetch(url, {
       method,
@@ -45,30 +33,21 @@ export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
       redirect: 'manual',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, text, body: parseJson(text) };
+    return { status: response.status, headers: response.headers, body: parseJson(await response.text()) };
   } catch (cause) {
-    throw new Failure(`${new URL(url).origin} does not answer (${reasonOf(cause)}).`, [], { cause });
+    throw new ApiUnreachable(`${new URL(url).origin} does not answer.`, { cause });
   }
 }
 
 /**
  * The body of a successful answer.
  *
- * @throws RefusedCall for a problem document, Failure for any other answer.
+ * @throws ApiProblem for a problem document, ApiUnreachable for any other answer.
  */
-export function bodyOf<T>(answer: HttpAnswer, url: string): T {
-  return accepted(answer, url).body as T;
-}
-
-/** The same answer, if it is a successful one; throws as `bodyOf` does. */
-export function accepted(answer: HttpAnswer, url: string): HttpAnswer {
-  const { status, body } = answer;
-  if (status >= 200 && status < 300) return answer;
-  if (isProblem(body)) throw new RefusedCall(body);
-  throw new Failure(`${new URL(url).origin} answered with status ${status}, and not as a gateway does.`, [
-    'Is the address right? "postern doctor" tells more.',
-  ]);
+export function bodyOf<T>({ status, body }: HttpAnswer, url: string): T {
+  if (status >= 200 && status < 300 && body !== undefined) return body as T;
+  if (isProblem(body)) throw new ApiProblem(body);
+  throw new ApiUnreachable(`What answers at ${new URL(url).origin} is no gateway (status ${status}).`);
 }
 
 export function isProblem(body: unknown): body is Problem {
@@ -83,12 +62,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function reasonOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return 'unknown error';
-  if (cause.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1_000} s`;
-  const { cause: inner } = cause;
-  const error = inner instanceof Error ? inner : cause;
-  return 'code' in error ? String(error.code) : error.message;
 }

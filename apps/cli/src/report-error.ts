@@ -1,15 +1,17 @@
+import { ApiProblem, ApiUnreachable } from '@postern/client';
 import type { Problem } from '@postern/schemas';
 import { CommanderError } from 'commander';
 import type { CliContext } from './context.ts';
 import { EXIT, Failure, Misuse } from './exit.ts';
-import { RefusedCall } from './http.ts';
 import { visibleText } from './output/visible-text.ts';
+import { describeUnreachable } from './unreachable.ts';
 
 /** Tells on standard error what went wrong, and returns the exit code for it. Faults of our own are thrown on. */
 export function reportError(context: CliContext, error: unknown): number {
   // Commander has told it already; asking for help is no misuse, leaving out the command is.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.misused;
   const tell = (message: string, lines: readonly string[] = []) => {
+    // What a message quotes stays on its line.
     context.note(`postern: ${visibleText(message)}\n`);
     for (const line of lines) context.note(`  ${visibleText(line)}\n`);
   };
@@ -21,8 +23,9 @@ export function reportError(context: CliContext, error: unknown): number {
     tell(error.message, error.lines);
     return EXIT.failed;
   }
-  if (error instanceof RefusedCall) {
-    const { message, lines } = describeProblem(error.problem);
+  if (error instanceof ApiProblem || error instanceof ApiUnreachable) {
+    const { message, lines } =
+      error instanceof ApiProblem ? describeProblem(error.problem) : describeUnreachable(error);
     tell(message, lines);
     return EXIT.failed;
   }

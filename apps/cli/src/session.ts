@@ -1,9 +1,9 @@
+import { type AdminClient, createAdminClient } from '@postern/client';
 import type { Command } from 'commander';
-import { type AdminApi, createAdminApi } from './admin-api.ts';
 import type { CliContext } from './context.ts';
 import { findAdminPlace } from './gateway-place.ts';
 import { type Column, renderTable } from './output/table.ts';
-import { visibleJson } from './output/visible-text.ts';
+import { visibleJson, visibleLines } from './output/visible-text.ts';
 
 /** Options that every command takes. */
 export interface CommonOptions {
@@ -14,18 +14,28 @@ export interface CommonOptions {
 /** One run of a command against the control plane. */
 export interface Session {
   readonly context: CliContext;
-  readonly api: AdminApi;
+  readonly client: AdminClient;
+  /** Of the control plane. */
+  readonly url: string;
   readonly json: boolean;
 }
 
 export function openSession(context: CliContext, command: Command): Session {
   const { json, tenant } = commonOptions(command);
-  const api = createAdminApi(findAdminPlace(context), tenant);
-  return { context, api, json: json === true };
+  const { url, token } = findAdminPlace(context);
+  const client = createAdminClient({ url, token, ...(tenant === undefined ? {} : { tenant }) });
+  return { context, client, url, json: json === true };
 }
 
 export function commonOptions(command: Command): CommonOptions {
   return command.optsWithGlobals<CommonOptions>();
+}
+
+/** All items of a list that comes page by page. */
+export async function gather<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
+  const gathered: T[] = [];
+  for await (const item of items) gathered.push(item);
+  return gathered;
 }
 
 export interface Listing<T> {
@@ -46,5 +56,5 @@ export function showList<T>({ context, json }: Pick<Session, 'context' | 'json'>
 
 /** `text` is for people, `value` for scripts. */
 export function showResult({ context, json }: Pick<Session, 'context' | 'json'>, value: unknown, text: string): void {
-  context.write(json ? `${visibleJson(value)}\n` : `${text}\n`);
+  context.write(json ? `${visibleJson(value)}\n` : `${visibleLines(text)}\n`);
 }

@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import type { CliContext } from './context.ts';
 
@@ -17,14 +17,24 @@ export function systemContext(): CliContext {
   };
 }
 
-async function askHidden(prompt: string): Promise<string> {
+/** A line typed without being shown. Ctrl-C ends the program, Ctrl-D the line. */
+function askHidden(prompt: string): Promise<string> {
   process.stderr.write(prompt);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const reader = createInterface({ input: process.stdin, output: nowhere, terminal: true });
-  try {
-    return await reader.question('');
-  } finally {
-    reader.close();
-    process.stderr.write('\n');
-  }
+  return new Promise((resolve) => {
+    let typed = '';
+    reader.once('line', (line) => {
+      typed = line;
+      reader.close();
+    });
+    reader.once('close', () => {
+      process.stderr.write('\n');
+      resolve(typed);
+    });
+    reader.once('SIGINT', () => {
+      process.stderr.write('\n');
+      process.exit(130);
+    });
+  });
 }

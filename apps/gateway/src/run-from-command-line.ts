@@ -1,4 +1,5 @@
 import { type RunningGateway, runGateway } from './run-gateway.ts';
+import { letYoungHeapGrow } from './young-heap.ts';
 
 /** Runs a gateway as this process: until SIGTERM or SIGINT, or until it cannot go on. Sets the exit code. */
 export async function runFromCommandLine(options: { readonly demo: boolean }): Promise<void> {
@@ -12,6 +13,7 @@ export async function runFromCommandLine(options: { readonly demo: boolean }): P
     setTimeout(() => process.exit(1), 100).unref();
     return;
   }
+  letYoungHeapGrow();
   const stop = () => {
     process.once('SIGINT', () => process.exit(130));
     void gateway.stop().then(() => process.exit(0));

@@ -24,7 +24,12 @@ export function generateAgentKey(random: RandomBytes = systemRandom): AgentKey {
 
 /** The parts of an agent key, or `undefined` when `text` is not exactly one: other length, other characters, wrong checksum. */
 export function parseAgentKey(text: string): AgentKey | undefined {
-  return isAgentKey(text) ? { publicId: text.slice(AGENT_KEY_PREFIX.length, PUBLIC_ID_END), key: text } : undefined;
+  return isAgentKey(text) ? { publicId: publicIdOf(text), key: text } : undefined;
+}
+
+/** The public id of a text that is known to be an agent key. */
+export function publicIdOf(key: string): string {
+  return key.slice(AGENT_KEY_PREFIX.length, PUBLIC_ID_END);
 }
 
 /** True when `text` is exactly one agent key of the right format and checksum. Says nothing on whether such a key was ever given out. */

@@ -32,10 +32,15 @@ const ABSENT: AgentKeyExtraction = { kind: 'absent' };
  * Looks for the agent key in a flat list `[name, value, name, value, …]` as `rawHeaders` of `node:http`. `source` is the first place, in the
  * order of `AGENT_KEY_SOURCES`, that holds it. Values in these headers that are no agent key are passed over.
  *
+ * `isVerified` may vouch for a text that was found to be an agent key before, which saves computing its checksum again.
+ *
  * @throws Rejection `malformed_request` when the headers hold two different agent keys.
  */
-export function extractAgentKey(rawHeaders: readonly string[]): AgentKeyExtraction {
-  const found: Findings = { key: undefined, keyRank: 0, malformedRank: -1 };
+export function extractAgentKey(
+  rawHeaders: readonly string[],
+  isVerified: (text: string) => boolean = isAgentKey,
+): AgentKeyExtraction {
+  const found: Findings = { key: undefined, keyRank: 0, malformedRank: -1, isVerified };
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const rank = rankOf(rawHeaders[index] ?? '');
     if (rank >= 0) readValue(rank, rawHeaders[index + 1] ?? '', found);
@@ -52,6 +57,7 @@ interface Findings {
   keyRank: number;
   /** The same for a value that only begins as a key, or -1. */
   malformedRank: number;
+  readonly isVerified: (text: string) => boolean;
 }
 
 const PROXY_AUTHORIZATION = AGENT_KEY_SOURCES.indexOf('proxy-authorization');
@@ -80,7 +86,7 @@ function considerBasic(base64: string, rank: number, found: Findings): void {
 
 function consider(text: string, rank: number, found: Findings): void {
   if (!text.startsWith(AGENT_KEY_PREFIX)) return;
-  if (!isAgentKey(text)) {
+  if (!found.isVerified(text) && !isAgentKey(text)) {
     if (found.malformedRank < 0 || rank < found.malformedRank) found.malformedRank = rank;
     return;
   }

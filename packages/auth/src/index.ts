@@ -6,6 +6,7 @@ export {
   generateAgentKey,
   isAgentKey,
   parseAgentKey,
+  publicIdOf,
 } from './agent-key.ts';
 export {
   AGENT_KEY_HEADERS,

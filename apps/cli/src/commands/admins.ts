@@ -1,24 +1,15 @@
+import type { ApiAdmin, ApiAdminRole } from '@postern/client';
 import { type Command, Option } from 'commander';
-import { apiPath, listAll } from '../admin-api.ts';
 import { collect, newCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { readExpiry } from '../expiry.ts';
 import type { Column } from '../output/table.ts';
 import { localTime } from '../output/times.ts';
-import { openSession, type Session, showList, showResult } from '../session.ts';
+import { gather, openSession, type Session, showList, showResult } from '../session.ts';
 
-const ROLES = ['owner', 'admin', 'approver', 'auditor', 'operator'];
+const ROLES: readonly ApiAdminRole[] = ['owner', 'admin', 'approver', 'auditor', 'operator'];
 
-interface Admin {
-  readonly name: string;
-  readonly role: string;
-  readonly tenant?: string;
-  readonly groups: readonly string[];
-  readonly expiresAt?: string;
-  readonly revokedAt?: string;
-}
-
-const COLUMNS: readonly Column<Admin>[] = [
+const COLUMNS: readonly Column<ApiAdmin>[] = [
   { title: 'NAME', value: ({ name }) => name },
   { title: 'ROLE', value: ({ role }) => role },
   { title: 'TENANT', value: ({ tenant }) => tenant ?? '(all)' },
@@ -28,7 +19,7 @@ const COLUMNS: readonly Column<Admin>[] = [
 ];
 
 interface NewAdmin {
-  readonly role: string;
+  readonly role: ApiAdminRole;
   readonly group?: readonly string[];
   readonly expiresAt?: string;
   readonly expiresIn?: string;
@@ -42,7 +33,8 @@ export function adminsCommand(context: CliContext): Command {
     .action(async (_options: object, command: Command) => {
       const session = openSession(context, command);
       const { tenant } = command.optsWithGlobals<{ tenant?: string }>();
-      const items = await listAll<Admin>(session.api, apiPath('admins'), { tenant });
+      const admins = await gather(session.client.admins.all());
+      const items = tenant === undefined ? admins : admins.filter((admin) => admin.tenant === tenant);
       showList(session, { items, columns: COLUMNS, none: 'No administrators but the bootstrap owner.' });
     });
   admins
@@ -60,7 +52,7 @@ export function adminsCommand(context: CliContext): Command {
     .description('Make a token worthless at once')
     .action(async (name: string, _options: object, command: Command) => {
       const session = openSession(context, command);
-      await session.api.send('DELETE', apiPath('admins', name));
+      await session.client.admins.revoke(name);
       showResult(session, { name, revoked: true }, `Revoked administrator ${name}.`);
     });
   return admins;
@@ -70,7 +62,7 @@ export function adminsCommand(context: CliContext): Command {
 async function create(session: Session, name: string, options: NewAdmin): Promise<void> {
   const { role, group } = options;
   const expiresAt = readExpiry(options, session.context.now());
-  const created = await session.api.send<Admin & { readonly token: string }>('POST', apiPath('admins'), {
+  const created = await session.client.admins.create({
     name,
     role,
     ...(group === undefined ? {} : { groups: group }),

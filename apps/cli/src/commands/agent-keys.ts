@@ -1,6 +1,6 @@
-import { KEY_SCOPES } from '@postern/schemas';
+import type { ApiAgentKey } from '@postern/client';
+import type { KeyScope } from '@postern/schemas';
 import { type Command, Option } from 'commander';
-import { apiPath } from '../admin-api.ts';
 import { newCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { Misuse } from '../exit.ts';
@@ -9,17 +9,11 @@ import type { Column } from '../output/table.ts';
 import { localTime } from '../output/times.ts';
 import { openSession, type Session, showList, showResult } from '../session.ts';
 
-interface AgentKey {
-  readonly id: string;
-  readonly scopes: readonly string[];
-  readonly expiresAt?: string;
-  readonly revokedAt?: string;
-  readonly createdAt: string;
-  readonly lastUsedAt?: string;
-}
+/** As with the trust levels of agents: the type holds this to the schema. */
+const KEY_SCOPES: Readonly<Record<KeyScope, true>> = { call: true, explain: true, buffer: true };
 
 interface IssueOptions extends ExpiryOptions {
-  readonly scope?: readonly string[];
+  readonly scope?: readonly KeyScope[];
 }
 
 export function agentKeysCommand(context: CliContext): Command {
@@ -40,7 +34,7 @@ export function agentKeysCommand(context: CliContext): Command {
     .description("List an agent's keys; what is shown of a key is no secret")
     .action(async (agent: string, _options: object, command: Command) => {
       const session = openSession(context, command);
-      const { items } = await session.api.get<{ items: readonly AgentKey[] }>(apiPath('agents', agent, 'keys'));
+      const items = await session.client.agents.listKeys(agent);
       showList(session, { items, columns: columnsAt(context.now()), none: `Agent ${agent} has no keys.` });
     });
   keys
@@ -49,7 +43,7 @@ export function agentKeysCommand(context: CliContext): Command {
     .action(async (agent: string, given: string, _options: object, command: Command) => {
       const session = openSession(context, command);
       const id = publicIdOf(given);
-      await session.api.send('DELETE', apiPath('agents', agent, 'keys', id));
+      await session.client.agents.revokeKey(agent, id);
       showResult(session, { agent, id, revoked: true }, `Revoked key ${id} of agent ${agent}.`);
     });
   return keys;
@@ -58,7 +52,7 @@ export function agentKeysCommand(context: CliContext): Command {
 async function issue(session: Session, agent: string, options: IssueOptions): Promise<void> {
   const expiresAt = readExpiry(options, session.context.now());
   const { scope: scopes } = options;
-  const issued = await session.api.send<AgentKey & { key: string }>('POST', apiPath('agents', agent, 'keys'), {
+  const issued = await session.client.agents.issueKey(agent, {
     ...(expiresAt === undefined ? {} : { expiresAt }),
     ...(scopes === undefined ? {} : { scopes }),
   });
@@ -68,10 +62,13 @@ async function issue(session: Session, agent: string, options: IssueOptions): Pr
   session.context.note(`Key ${issued.id} of agent ${agent}, ${end}; shown this once.\n`);
 }
 
-function readScope(value: string, earlier: readonly string[] = []): readonly string[] {
-  if (!KEY_SCOPES.some((scope) => scope === value))
-    throw new Misuse(`--scope: "${value}" is not one of ${KEY_SCOPES.join(', ')}`);
-  return [...earlier, value];
+function readScope(value: string, earlier: readonly KeyScope[] = []): readonly KeyScope[] {
+  if (isScope(value)) return [...earlier, value];
+  throw new Misuse(`--scope: "${value}" is not one of ${Object.keys(KEY_SCOPES).join(', ')}`);
+}
+
+function isScope(value: string): value is KeyScope {
+  return Object.hasOwn(KEY_SCOPES, value);
 }
 
 /** A whole key is taken too, so that a leaked one can be revoked as found; only its public part is sent. */
@@ -79,7 +76,7 @@ function publicIdOf(given: string): string {
   return /^pst_([a-z0-9]{10})_/.exec(given)?.[1] ?? given;
 }
 
-function columnsAt(now: number): readonly Column<AgentKey>[] {
+function columnsAt(now: number): readonly Column<ApiAgentKey>[] {
   return [
     { title: 'ID', value: ({ id }) => id },
     { title: 'STATE', value: (key) => stateOf(key, now) },
@@ -90,7 +87,7 @@ function columnsAt(now: number): readonly Column<AgentKey>[] {
   ];
 }
 
-function stateOf({ revokedAt, expiresAt }: AgentKey, now: number): string {
+function stateOf({ revokedAt, expiresAt }: ApiAgentKey, now: number): string {
   if (revokedAt !== undefined) return 'revoked';
   return expiresAt !== undefined && Date.parse(expiresAt) <= now ? 'expired' : 'valid';
 }

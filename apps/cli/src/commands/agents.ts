@@ -1,26 +1,25 @@
-import { TRUST_LEVELS } from '@postern/schemas';
+import type { ApiAgent } from '@postern/client';
+import type { Agent, TrustLevel } from '@postern/schemas';
 import { type Command, Option } from 'commander';
-import { apiPath, listAll } from '../admin-api.ts';
 import { collect, newCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { Misuse } from '../exit.ts';
 import { renderObject } from '../output/object.ts';
 import type { Column } from '../output/table.ts';
 import { localTime } from '../output/times.ts';
-import { openSession, showList, showResult } from '../session.ts';
+import { gather, openSession, showList, showResult } from '../session.ts';
 import { agentKeysCommand } from './agent-keys.ts';
 
-interface Agent {
-  readonly name: string;
-  readonly owner?: string;
-  readonly roles: readonly string[];
-  readonly trust: string;
-  readonly environment?: string;
-  readonly disabled: boolean;
-  readonly lastUsedAt?: string;
-}
+/** Written again, because loading the schemas costs more time than the rest of the command; the type holds the two together. */
+const TRUST_LEVELS: Readonly<Record<TrustLevel, true>> = {
+  untrusted: true,
+  low: true,
+  medium: true,
+  high: true,
+  admin: true,
+};
 
-const COLUMNS: readonly Column<Agent>[] = [
+const COLUMNS: readonly Column<ApiAgent>[] = [
   { title: 'NAME', value: ({ name }) => name },
   { title: 'OWNER', value: ({ owner }) => owner },
   { title: 'ROLES', value: ({ roles }) => roles.join(', ') },
@@ -33,10 +32,10 @@ const COLUMNS: readonly Column<Agent>[] = [
 /** As commander gives them: `--no-owner` makes `owner` false. */
 interface AgentOptions {
   readonly owner?: string | false;
-  readonly role?: readonly string[] | false;
-  readonly trust?: string;
+  readonly role?: string[] | false;
+  readonly trust?: TrustLevel;
   readonly environment?: string | false;
-  readonly address?: readonly string[] | false;
+  readonly address?: string[] | false;
 }
 
 export function agentsCommand(context: CliContext): Command {
@@ -46,7 +45,7 @@ export function agentsCommand(context: CliContext): Command {
     .description('List agents')
     .action(async (_options: object, command: Command) => {
       const session = openSession(context, command);
-      const items = await listAll<Agent>(session.api, apiPath('agents'));
+      const items = await gather(session.client.agents.all());
       showList(session, { items, columns: COLUMNS, none: 'No agents.' });
     });
   agents
@@ -54,7 +53,7 @@ export function agentsCommand(context: CliContext): Command {
     .description('Show one agent')
     .action(async (name: string, _options: object, command: Command) => {
       const session = openSession(context, command);
-      const agent = await session.api.get<Agent>(apiPath('agents', name));
+      const agent = await session.client.agents.get(name);
       showResult(session, agent, renderObject(agent));
     });
   addCreate(agents, context);
@@ -68,7 +67,7 @@ function addCreate(agents: Command, context: CliContext): void {
   withMembers(agents.command('create <name>').description('Create an agent; it can call once it has a key')).action(
     async (name: string, options: AgentOptions, command: Command) => {
       const session = openSession(context, command);
-      const agent = await session.api.send<Agent>('POST', apiPath('agents'), { name, ...membersOf(options) });
+      const agent = await session.client.agents.create({ ...(membersOf(options) as Partial<Agent>), name });
       const next = `Give it a key with "postern agents keys issue ${agent.name}".`;
       showResult(session, agent, `Created agent ${agent.name}. ${next}`);
     },
@@ -85,7 +84,7 @@ function addUpdate(agents: Command, context: CliContext): void {
       const members = membersOf(options);
       if (Object.keys(members).length === 0) throw new Misuse('give at least one member to change');
       const session = openSession(context, command);
-      const agent = await session.api.send<Agent>('PATCH', apiPath('agents', name), members);
+      const agent = await session.client.agents.update(name, members);
       showResult(session, agent, `Updated agent ${agent.name}.`);
     });
 }
@@ -100,7 +99,7 @@ function addStates(agents: Command, context: CliContext): void {
       .description(summary)
       .action(async (name: string, _options: object, command: Command) => {
         const session = openSession(context, command);
-        const agent = await session.api.send<Agent>('PATCH', apiPath('agents', name), { disabled });
+        const agent = await session.client.agents.update(name, { disabled });
         showResult(session, agent, `Agent ${agent.name} is ${disabled ? 'disabled' : 'enabled'}.`);
       });
   }
@@ -109,7 +108,7 @@ function addStates(agents: Command, context: CliContext): void {
     .description('Remove an agent and its keys')
     .action(async (name: string, _options: object, command: Command) => {
       const session = openSession(context, command);
-      await session.api.send('DELETE', apiPath('agents', name));
+      await session.client.agents.remove(name);
       showResult(session, { name, deleted: true }, `Deleted agent ${name}.`);
     });
 }
@@ -118,13 +117,15 @@ function withMembers(command: Command): Command {
   return command
     .option('--owner <person>', 'The person answerable')
     .option('--role <name>', 'A role that rules can name; may be repeated', collect)
-    .addOption(new Option('--trust <level>', 'How far it is trusted').choices(TRUST_LEVELS))
+    .addOption(new Option('--trust <level>', 'How far it is trusted').choices(Object.keys(TRUST_LEVELS)))
     .option('--environment <name>', 'The environment whose secrets it may use')
     .option('--address <cidr>', 'A network it may call from; may be repeated', collect);
 }
 
+type AgentPatch = { readonly [K in 'owner' | 'roles' | 'trust' | 'environment' | 'addresses']?: Agent[K] | null };
+
 /** Members in the form of the API; null takes one back to its default. */
-function membersOf({ owner, role, trust, environment, address }: AgentOptions): Record<string, unknown> {
+function membersOf({ owner, role, trust, environment, address }: AgentOptions): AgentPatch {
   const given = { owner, roles: role, trust, environment, addresses: address };
   const members = Object.entries(given).filter(([, value]) => value !== undefined);
   return Object.fromEntries(members.map(([name, value]) => [name, value === false ? null : value]));

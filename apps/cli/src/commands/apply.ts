@@ -1,21 +1,13 @@
 import type { Command } from 'commander';
-import { apiPath } from '../admin-api.ts';
 import { newCommand } from '../command.ts';
 import { resolveConfigValues } from '../config-values.ts';
 import type { CliContext } from '../context.ts';
-import { Failure } from '../exit.ts';
 import { dataFolderOf } from '../gateway-place.ts';
-import { RefusedCall } from '../http.ts';
-import { type Change, renderChanges } from '../output/changes.ts';
+import { withLinesOf } from '../lines-of-file.ts';
+import { renderChanges } from '../output/changes.ts';
 import { visibleText } from '../output/visible-text.ts';
-import { describeProblem } from '../report-error.ts';
 import { openSession, showResult } from '../session.ts';
-import { readYamlFile, type YamlFile } from '../yaml-file.ts';
-
-interface Applied {
-  readonly changes: readonly Change[];
-  readonly warnings?: readonly { readonly field: string; readonly message: string }[];
-}
+import { readYamlFile } from '../yaml-file.ts';
 
 export function applyCommand(context: CliContext): Command {
   return newCommand(context, 'apply', 'Make the gateway what a file says')
@@ -33,22 +25,10 @@ export function applyCommand(context: CliContext): Command {
         warn(field, 'a secret stands in clear in the file; use from: env:NAME or from: file:PATH');
       const session = openSession(context, command);
       const dryRun = options.dryRun === true;
-      const path = `${apiPath('apply')}${dryRun ? '?dryRun=true' : ''}`;
-      const applied = await telling(file, session.api.send<Applied>('POST', path, document));
-      for (const { field, message } of applied.warnings ?? []) warn(field, message);
+      const applied = await withLinesOf(file, session.client.apply(JSON.stringify(document), { dryRun }));
+      for (const { field, message } of applied.warnings) warn(field, message);
       showResult(session, applied, renderChanges(applied.changes, { dryRun }));
     });
-}
-
-/** A refusal, with the lines of the file as the user has it. */
-async function telling<T>(file: YamlFile, answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (!(error instanceof RefusedCall)) throw error;
-    const { message, lines } = describeProblem(error.problem, file);
-    throw new Failure(message, lines, { cause: error });
-  }
 }
 
 const HELP_END = `

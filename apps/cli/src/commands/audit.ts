@@ -1,13 +1,13 @@
+import type { ApiPage, EventQuery } from '@postern/client';
 import type { Entry } from '@postern/schemas';
 import { type Command, Option } from 'commander';
-import { apiPath, listAll, type Page, type Query } from '../admin-api.ts';
 import { newCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { Misuse } from '../exit.ts';
 import { renderObject } from '../output/object.ts';
 import type { Column } from '../output/table.ts';
 import { localTime, readTime } from '../output/times.ts';
-import { openSession, type Session, showList, showResult } from '../session.ts';
+import { gather, openSession, type Session, showList, showResult } from '../session.ts';
 
 const COLUMNS: readonly Column<Entry>[] = [
   { title: 'TIME', value: ({ at }) => localTime(at) },
@@ -24,7 +24,7 @@ interface ListOptions {
   readonly agent?: string;
   readonly integration?: string;
   readonly action?: string;
-  readonly decision?: string;
+  readonly decision?: 'allow' | 'deny' | 'require_approval';
   readonly type?: string;
   readonly from?: string;
   readonly to?: string;
@@ -55,7 +55,7 @@ export function auditCommand(context: CliContext): Command {
     .description('Show one entry')
     .action(async (id: string, _options: object, command: Command) => {
       const session = openSession(context, command);
-      const entry = await session.api.get<Entry>(apiPath('audit', 'events', id));
+      const entry = await session.client.audit.event(id);
       showResult(session, entry, renderObject(entry));
     });
   return audit;
@@ -75,8 +75,8 @@ async function list(session: Session, { all, limit, cursor, from, to, ...filters
     ...(from === undefined ? {} : { from: readTime(from, '--from', at) }),
     ...(to === undefined ? {} : { to: readTime(to, '--to', at) }),
   };
-  const page: Page<Entry> = all
-    ? { items: await listAll<Entry>(session.api, apiPath('audit', 'events'), query) }
+  const page: ApiPage<Entry> = all
+    ? { items: await gather(session.client.audit.allEvents(query)) }
     : await readUpTo(session, query, { limit: limit ?? LIMIT_DEFAULT, cursor });
   showList(session, { ...page, columns: COLUMNS, none: 'No entries.' });
   if (page.nextCursor !== undefined && !session.json) {
@@ -85,19 +85,15 @@ async function list(session: Session, { all, limit, cursor, from, to, ...filters
 }
 
 async function readUpTo(
-  { api }: Session,
-  query: Query,
+  { client }: Session,
+  query: EventQuery,
   { limit, cursor }: { readonly limit: number; readonly cursor: string | undefined },
-): Promise<Page<Entry>> {
+): Promise<ApiPage<Entry>> {
   const items: Entry[] = [];
   let nextCursor = cursor;
   do {
-    const wanted = String(Math.min(PAGE_ITEMS, limit - items.length));
-    const page: Page<Entry> = await api.get(apiPath('audit', 'events'), {
-      ...query,
-      limit: wanted,
-      cursor: nextCursor,
-    });
+    const place = nextCursor === undefined ? {} : { cursor: nextCursor };
+    const page = await client.audit.events({ ...query, ...place, limit: Math.min(PAGE_ITEMS, limit - items.length) });
     items.push(...page.items);
     nextCursor = page.nextCursor;
   } while (nextCursor !== undefined && items.length < limit);

@@ -27,7 +27,7 @@ export function doctorCommand(context: CliContext): Command {
       ...checkDataFolder(dataFolderOf(context), isRemote),
       ...gateway.findings,
       ...(gateway.isUsable
-        ? checkConfiguration(await readConfiguration(openSession(context, command).api), context.now())
+        ? checkConfiguration(await readConfiguration(openSession(context, command).client), context.now())
         : []),
     ];
     context.write(json === true ? `${visibleJson({ findings })}\n` : render(findings));

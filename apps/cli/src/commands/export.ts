@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { apiPath } from '../admin-api.ts';
 import { newCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { Failure } from '../exit.ts';
@@ -21,9 +20,9 @@ export function exportCommand(context: CliContext): Command {
     });
 }
 
-async function readExport({ api, json }: Session): Promise<string> {
-  if (json) return `${visibleJson(await api.get(apiPath('export')))}\n`;
-  const text = await api.getText(apiPath('export'), 'application/yaml');
+async function readExport({ client, json }: Session): Promise<string> {
+  if (json) return `${visibleJson(JSON.parse(await client.export('json')))}\n`;
+  const text = await client.export('yaml');
   return text.endsWith('\n') ? text : `${text}\n`;
 }
 

@@ -1,33 +1,27 @@
+import type { ApiIntegration } from '@postern/client';
+import type { IntegrationInput } from '@postern/schemas';
 import { type Command, Option } from 'commander';
-import { apiPath, listAll } from '../admin-api.ts';
 import { newCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { Misuse } from '../exit.ts';
 import { type IntegrationOptions, integrationFromOptions, withIntegrationOptions } from '../integration-options.ts';
+import { withLinesOf } from '../lines-of-file.ts';
 import { readObjectFile } from '../object-file.ts';
 import { renderObject } from '../output/object.ts';
 import type { Column } from '../output/table.ts';
-import { openSession, showList, showResult } from '../session.ts';
-
-interface Integration {
-  readonly name: string;
-  readonly baseUrl: string;
-  readonly credential: { readonly type: string; readonly secret?: string };
-  readonly environments?: readonly string[];
-  readonly disabled: boolean;
-  readonly actions: readonly unknown[];
-}
+import { gather, openSession, showList, showResult } from '../session.ts';
+import type { YamlFile } from '../yaml-file.ts';
 
 interface FileOption {
   readonly file?: string;
 }
 
-const COLUMNS: readonly Column<Integration>[] = [
+const COLUMNS: readonly Column<ApiIntegration>[] = [
   { title: 'NAME', value: ({ name }) => name },
   { title: 'BASE URL', value: ({ baseUrl }) => baseUrl },
   {
     title: 'CREDENTIAL',
-    value: ({ credential: { type, secret } }) => (secret === undefined ? type : `${type} (${secret})`),
+    value: ({ credential }) => (credential.type === 'none' ? 'none' : `${credential.type} (${credential.secret})`),
   },
   { title: 'ENVIRONMENTS', value: ({ environments }) => environments?.join(', ') ?? '(all)' },
   { title: 'ACTIONS', value: ({ actions }) => actions.length },
@@ -41,7 +35,7 @@ export function integrationsCommand(context: CliContext): Command {
     .description('List integrations')
     .action(async (_options: object, command: Command) => {
       const session = openSession(context, command);
-      const items = await listAll<Integration>(session.api, apiPath('integrations'));
+      const items = await gather(session.client.integrations.all());
       showList(session, { items, columns: COLUMNS, none: 'No integrations.' });
     });
   integrations
@@ -49,7 +43,7 @@ export function integrationsCommand(context: CliContext): Command {
     .description('Show one integration, as a file for "integrations update" would have it')
     .action(async (name: string, _options: object, command: Command) => {
       const session = openSession(context, command);
-      const integration = await session.api.get<Integration>(apiPath('integrations', name));
+      const integration = await session.client.integrations.get(name);
       showResult(session, integration, renderObject(integration));
     });
   addWrites(integrations, context);
@@ -58,7 +52,7 @@ export function integrationsCommand(context: CliContext): Command {
     .description('Remove an integration')
     .action(async (name: string, _options: object, command: Command) => {
       const session = openSession(context, command);
-      await session.api.send('DELETE', apiPath('integrations', name));
+      await session.client.integrations.remove(name);
       showResult(session, { name, deleted: true }, `Deleted integration ${name}.`);
     });
   return integrations;
@@ -70,10 +64,10 @@ function addWrites(integrations: Command, context: CliContext): void {
   withIntegrationOptions(integrations.command('create [name]').description('Create an integration'))
     .addOption(fileOption())
     .action(async (name: string | undefined, options: IntegrationOptions & FileOption, command: Command) => {
-      const given = await readGiven(context, name, options);
+      const { given, file } = await readGiven(context, name, options);
       if (given.name === undefined) throw new Misuse('name the integration, or give a file that does');
       const session = openSession(context, command);
-      const integration = await session.api.send<Integration>('POST', apiPath('integrations'), given);
+      const integration = await withLinesOf(file, session.client.integrations.create(given as IntegrationInput));
       showResult(session, integration, `Created integration ${integration.name}.`);
     });
 
@@ -81,23 +75,31 @@ function addWrites(integrations: Command, context: CliContext): void {
     .description('Change the members that are given; with a file, replace all')
     .addOption(fileOption())
     .action(async (name: string, options: IntegrationOptions & FileOption, command: Command) => {
-      const given = await readGiven(context, name, options);
+      const { given, file } = await readGiven(context, name, options);
       const session = openSession(context, command);
-      const method = options.file === undefined ? 'PATCH' : 'PUT';
-      const integration = await session.api.send<Integration>(method, apiPath('integrations', name), given);
+      const { integrations: calls } = session.client;
+      const answer = file === undefined ? calls.update(name, given) : calls.replace(name, given);
+      const integration = await withLinesOf(file, answer);
       showResult(session, integration, `Updated integration ${integration.name}.`);
     });
+}
+
+interface Given {
+  /** Whatever a file holds: the control plane judges it. */
+  readonly given: Partial<IntegrationInput>;
+  readonly file: YamlFile | undefined;
 }
 
 async function readGiven(
   context: CliContext,
   name: string | undefined,
-  { file, ...options }: IntegrationOptions & FileOption,
-): Promise<{ readonly name?: unknown }> {
+  { file: fileName, ...options }: IntegrationOptions & FileOption,
+): Promise<Given> {
   const members = integrationFromOptions(options);
   const hasMembers = Object.keys(members).length > 0;
-  if (file !== undefined && hasMembers) throw new Misuse('give a file or options, not both');
-  if (file === undefined && !hasMembers) throw new Misuse('give -f FILE, or options such as --base-url');
-  const object = file === undefined ? members : await readObjectFile(context, file);
-  return name === undefined ? object : { ...object, name };
+  if (fileName !== undefined && hasMembers) throw new Misuse('give a file or options, not both');
+  if (fileName === undefined && !hasMembers) throw new Misuse('give -f FILE, or options such as --base-url');
+  const { object, file } =
+    fileName === undefined ? { object: members, file: undefined } : await readObjectFile(context, fileName);
+  return { given: name === undefined ? object : { ...object, name }, file };
 }

@@ -1,27 +1,17 @@
+import type { ApiRule } from '@postern/client';
+import type { Rule } from '@postern/schemas';
 import { type Command, Option } from 'commander';
-import { apiPath, listAll } from '../admin-api.ts';
 import { collect, newCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { Misuse } from '../exit.ts';
+import { withLinesOf } from '../lines-of-file.ts';
 import { readObjectFile } from '../object-file.ts';
 import { renderObject } from '../output/object.ts';
 import type { Column } from '../output/table.ts';
-import { openSession, showList, showResult } from '../session.ts';
+import { gather, openSession, showList, showResult } from '../session.ts';
+import type { YamlFile } from '../yaml-file.ts';
 
-interface Rule {
-  readonly id: string;
-  readonly effect: string;
-  readonly hard?: boolean;
-  readonly agents?: readonly string[];
-  readonly integrations?: readonly string[];
-  readonly actions?: readonly string[];
-  readonly methods?: readonly string[];
-  readonly hosts?: readonly string[];
-  readonly paths?: readonly string[];
-  readonly disabled: boolean;
-}
-
-const COLUMNS: readonly Column<Rule>[] = [
+const COLUMNS: readonly Column<ApiRule>[] = [
   { title: 'ID', value: ({ id }) => id },
   { title: 'EFFECT', value: ({ effect, hard }) => (hard ? `hard ${effect}` : effect) },
   { title: 'AGENTS', value: ({ agents }) => listed(agents) },
@@ -49,7 +39,7 @@ export function rulesCommand(context: CliContext): Command {
     .description('List rules, disabled ones too')
     .action(async (_options: object, command: Command) => {
       const session = openSession(context, command);
-      const items = await listAll<Rule>(session.api, apiPath('rules'));
+      const items = await gather(session.client.rules.all());
       showList(session, { items, columns: COLUMNS, none: 'No rules: every call is denied.' });
     });
   rules
@@ -57,7 +47,7 @@ export function rulesCommand(context: CliContext): Command {
     .description('Show one rule')
     .action(async (id: string, _options: object, command: Command) => {
       const session = openSession(context, command);
-      const rule = await session.api.get<Rule>(apiPath('rules', id));
+      const rule = await session.client.rules.get(id);
       showResult(session, rule, renderObject(rule));
     });
   addCreate(rules, context);
@@ -66,7 +56,7 @@ export function rulesCommand(context: CliContext): Command {
     .description('Take a rule out of force; rules are never deleted, so that past decisions keep their reason')
     .action(async (id: string, _options: object, command: Command) => {
       const session = openSession(context, command);
-      const rule = await session.api.send<Rule>('POST', apiPath('rules', id, 'disable'));
+      const rule = await session.client.rules.disable(id);
       showResult(session, rule, `Rule ${rule.id} is disabled.`);
     });
   return rules;
@@ -86,20 +76,30 @@ function addCreate(rules: Command, context: CliContext): void {
     .option('--host <name>', 'May be repeated', collect)
     .option('--path <pattern>', 'Such as /repos/**; may be repeated', collect);
   create.action(async (id: string | undefined, options: RuleOptions, command: Command) => {
-    const given = await readRule(context, id, options);
+    const { given, file } = await readRule(context, id, options);
     const session = openSession(context, command);
-    const rule = await session.api.send<Rule>('POST', apiPath('rules'), given);
+    const rule = await withLinesOf(file, session.client.rules.create(given as Rule));
     showResult(session, rule, `Created rule ${rule.id}; it is in force.`);
   });
 }
 
-async function readRule(context: CliContext, id: string | undefined, options: RuleOptions): Promise<object> {
-  const { file, ...members } = options;
-  if (file !== undefined && Object.keys(members).length > 0) throw new Misuse('give a file or options, not both');
-  if (file !== undefined) return { ...(await readObjectFile(context, file)), ...(id === undefined ? {} : { id }) };
+interface Given {
+  /** Whatever a file holds: the control plane judges it. */
+  readonly given: object;
+  readonly file?: YamlFile;
+}
+
+async function readRule(context: CliContext, id: string | undefined, options: RuleOptions): Promise<Given> {
+  const { file: fileName, ...members } = options;
+  if (fileName !== undefined) {
+    if (Object.keys(members).length > 0) throw new Misuse('give a file or options, not both');
+    const { object, file } = await readObjectFile(context, fileName);
+    return { given: id === undefined ? object : { ...object, id }, file };
+  }
   if (id === undefined || members.effect === undefined) throw new Misuse('give an id and --effect, or -f FILE');
   const lists = LISTS.flatMap((name) => (members[name] === undefined ? [] : [[`${name}s`, members[name]]]));
-  return { id, effect: members.effect, ...(members.hard ? { hard: true } : {}), ...Object.fromEntries(lists) };
+  const hard = members.hard ? { hard: true } : {};
+  return { given: { id, effect: members.effect, ...hard, ...Object.fromEntries(lists) } };
 }
 
 function listed(items: readonly string[] | undefined): string {

@@ -1,5 +1,5 @@
+import type { ApiSecret, ApiSecretVersion } from '@postern/client';
 import type { Command } from 'commander';
-import { apiPath, listAll } from '../admin-api.ts';
 import { collect, newCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { Misuse } from '../exit.ts';
@@ -7,29 +7,16 @@ import { renderObject } from '../output/object.ts';
 import type { Column } from '../output/table.ts';
 import { localTime } from '../output/times.ts';
 import { readSecretValue, type SecretSourceOptions } from '../secret-value.ts';
-import { openSession, showList, showResult } from '../session.ts';
+import { gather, openSession, showList, showResult } from '../session.ts';
 
-interface Secret {
-  readonly name: string;
-  readonly environments?: readonly string[];
-  readonly activeVersion: number;
-  readonly updatedAt: string;
-}
-
-interface Version {
-  readonly version: number;
-  readonly active: boolean;
-  readonly createdAt: string;
-}
-
-const COLUMNS: readonly Column<Secret>[] = [
+const COLUMNS: readonly Column<ApiSecret>[] = [
   { title: 'NAME', value: ({ name }) => name },
   { title: 'ENVIRONMENTS', value: ({ environments }) => environments?.join(', ') ?? '(all)' },
   { title: 'VERSION', value: ({ activeVersion }) => activeVersion },
   { title: 'WRITTEN', value: ({ updatedAt }) => localTime(updatedAt) },
 ];
 
-const VERSION_COLUMNS: readonly Column<Version>[] = [
+const VERSION_COLUMNS: readonly Column<ApiSecretVersion>[] = [
   { title: 'VERSION', value: ({ version }) => version },
   { title: 'ACTIVE', value: ({ active }) => active },
   { title: 'WRITTEN', value: ({ createdAt }) => localTime(createdAt) },
@@ -51,10 +38,9 @@ export function secretsCommand(context: CliContext): Command {
     .option('--all-environments', 'For all environments')
     .action(async (name: string, options: SetOptions, command: Command) => {
       const environments = environmentsOf(options);
-      const path = apiPath('secrets', name);
       const value = await readSecretValue(context, name, options);
       const session = openSession(context, command);
-      const secret = await session.api.send<Secret>('PUT', path, { value, ...environments });
+      const secret = await session.client.secrets.put(name, { value, ...environments });
       showResult(session, secret, `Secret ${secret.name} has version ${secret.activeVersion}, which is active.`);
     });
   secrets
@@ -63,8 +49,7 @@ export function secretsCommand(context: CliContext): Command {
     .action(async (name: string, version: string, _options: object, command: Command) => {
       if (!/^[1-9]\d{0,9}$/.test(version)) throw new Misuse(`"${version}" is not the number of a version`);
       const session = openSession(context, command);
-      const path = apiPath('secrets', name, 'versions', version, 'activate');
-      const secret = await session.api.send<Secret>('POST', path);
+      const secret = await session.client.secrets.activate(name, Number(version));
       showResult(session, secret, `Version ${secret.activeVersion} of secret ${secret.name} is active.`);
     });
   return secrets;
@@ -76,7 +61,7 @@ function addReads(secrets: Command, context: CliContext): void {
     .description('List secrets; values cannot be read')
     .action(async (_options: object, command: Command) => {
       const session = openSession(context, command);
-      const items = await listAll<Secret>(session.api, apiPath('secrets'));
+      const items = await gather(session.client.secrets.all());
       showList(session, { items, columns: COLUMNS, none: 'No secrets.' });
     });
   secrets
@@ -84,7 +69,7 @@ function addReads(secrets: Command, context: CliContext): void {
     .description('Show one secret, without its value')
     .action(async (name: string, _options: object, command: Command) => {
       const session = openSession(context, command);
-      const secret = await session.api.get<Secret>(apiPath('secrets', name));
+      const secret = await session.client.secrets.get(name);
       showResult(session, secret, renderObject(secret));
     });
   secrets
@@ -92,7 +77,7 @@ function addReads(secrets: Command, context: CliContext): void {
     .description('List the versions of a secret, newest first')
     .action(async (name: string, _options: object, command: Command) => {
       const session = openSession(context, command);
-      const { items } = await session.api.get<{ items: readonly Version[] }>(apiPath('secrets', name, 'versions'));
+      const items = await session.client.secrets.versions(name);
       showList(session, { items, columns: VERSION_COLUMNS, none: 'No versions.' });
     });
 }

@@ -1,17 +1,12 @@
+import type { ApiTenant } from '@postern/client';
 import type { Command } from 'commander';
-import { apiPath, listAll } from '../admin-api.ts';
 import { newCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import type { Column } from '../output/table.ts';
 import { localTime } from '../output/times.ts';
-import { openSession, showList, showResult } from '../session.ts';
+import { gather, openSession, showList, showResult } from '../session.ts';
 
-interface Tenant {
-  readonly name: string;
-  readonly createdAt: string;
-}
-
-const COLUMNS: readonly Column<Tenant>[] = [
+const COLUMNS: readonly Column<ApiTenant>[] = [
   { title: 'NAME', value: ({ name }) => name },
   { title: 'CREATED', value: ({ createdAt }) => localTime(createdAt) },
 ];
@@ -23,7 +18,7 @@ export function tenantsCommand(context: CliContext): Command {
     .description('List tenants')
     .action(async (_options: object, command: Command) => {
       const session = openSession(context, command);
-      const items = await listAll<Tenant>(session.api, apiPath('tenants'));
+      const items = await gather(session.client.tenants.all());
       showList(session, { items, columns: COLUMNS, none: 'No tenants.' });
     });
   tenants
@@ -31,7 +26,7 @@ export function tenantsCommand(context: CliContext): Command {
     .description('Create a tenant')
     .action(async (name: string, _options: object, command: Command) => {
       const session = openSession(context, command);
-      const tenant = await session.api.send<Tenant>('POST', apiPath('tenants'), { name });
+      const tenant = await session.client.tenants.create(name);
       showResult(session, tenant, `Created tenant ${tenant.name}.`);
     });
   return tenants;

@@ -1,9 +1,8 @@
+import { ApiProblem } from '@postern/client';
 import type { Command } from 'commander';
-import { apiPath } from '../admin-api.ts';
 import { newCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { askDataPlane, findAgentKey } from '../data-plane.ts';
-import { RefusedCall } from '../http.ts';
 import { renderObject } from '../output/object.ts';
 import { commonOptions, openSession, type Session, showResult } from '../session.ts';
 
@@ -21,15 +20,15 @@ export function whoamiCommand(context: CliContext): Command {
 }
 
 /** The control plane does not tell a token its name; what it may do shows what it is. */
-async function administrator({ api }: Session): Promise<object> {
-  const stats = await unlessForbidden(api.get<{ tenant: string }>(apiPath('stats')));
-  const admins = await unlessForbidden(api.get(apiPath('admins'), { limit: '1' }));
+async function administrator({ client, url }: Session): Promise<object> {
+  const stats = await unlessForbidden(client.stats());
+  const admins = await unlessForbidden(client.admins.list({ limit: 1 }));
   return {
     administrator: true,
     ...(stats === undefined ? {} : { tenant: stats.tenant }),
     mayRead: stats !== undefined,
     isInstanceOwner: admins !== undefined,
-    controlPlane: api.url,
+    controlPlane: url,
   };
 }
 
@@ -37,7 +36,7 @@ async function unlessForbidden<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof RefusedCall && error.problem.code === 'forbidden') return undefined;
+    if (error instanceof ApiProblem && error.code === 'forbidden') return undefined;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import type { Agent, Integration, Rule } from '@postern/schemas';
+import { isLoopback } from '../loopback.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
 
 /** One tenant's configuration, as the control plane lists it. */
@@ -94,7 +95,8 @@ function isFor(environments: readonly string[] | undefined, environment: string 
 
 function checkCleartext({ name, baseUrl, credential, network }: Integration): Finding[] {
   const isCleartext = baseUrl.startsWith('http:') || network.schemes?.includes('http') === true;
-  if (!isCleartext || credential.type === 'none') return [];
+  // On this machine nobody is on the way.
+  if (!isCleartext || credential.type === 'none' || isLoopback(new URL(baseUrl).hostname)) return [];
   const message = `sends secret ${credential.secret} over http, where everybody on the way can read it`;
   return [warning(`integration ${name}`, message, 'Use https, and take unsafeAllowCleartextCredentials out.')];
 }

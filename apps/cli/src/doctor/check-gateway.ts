@@ -1,8 +1,10 @@
-import { apiPath } from '../admin-api.ts';
+import { ApiProblem, ApiUnreachable, createAdminClient } from '@postern/client';
 import type { CliContext } from '../context.ts';
 import { Failure } from '../exit.ts';
 import { type AdminPlace, findAdminPlace } from '../gateway-place.ts';
-import { type HttpAnswer, isProblem, sendRequest } from '../http.ts';
+import { type HttpAnswer, sendRequest } from '../http.ts';
+import { isLoopback } from '../loopback.ts';
+import { describeUnreachable } from '../unreachable.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
 
 /** Signatures and expiry times go wrong beyond this; answers tell whole seconds. */
@@ -21,46 +23,46 @@ export async function checkGateway(context: CliContext, tenant: string | undefin
     place = findAdminPlace(context);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return unusable([
-      broken('gateway', error.message.replace(/\.$/, ''), error.lines.join(' ') || 'Start it: postern start'),
-    ]);
+    const remedy = error.lines.join(' ') || 'Start it: postern start';
+    return { findings: [broken('gateway', withoutStop(error.message), remedy)], isUsable: false };
   }
-  const about = `gateway ${place.url}`;
-  const ready = await ask(`${place.url}/readyz`, {});
-  if (ready instanceof Failure) {
-    const remedy =
-      place.foundBy === 'data folder'
-        ? 'Start it: postern start'
-        : 'Is POSTERN_ADMIN_URL right, and the gateway running?';
-    return unusable([broken(about, ready.message.replace(/\.$/, ''), remedy)]);
-  }
-  const findings = [...checkCleartext(place), ...judgeReadiness(about, ready), ...judgeClock(ready, context.now())];
-  const answer = await ask(`${place.url}${apiPath('stats')}`, {
-    authorization: `Bearer ${place.token}`,
-    ...(tenant === undefined ? {} : { 'postern-tenant': tenant }),
-  });
-  if (answer instanceof Failure) return unusable([...findings, broken(about, answer.message, 'Try again.')]);
-  findings.push(judgeToken(about, answer, place));
-  return { findings, isUsable: answer.status === 200 };
-}
-
-function unusable(findings: readonly Finding[]): GatewayCheck {
-  return { findings, isUsable: false };
-}
-
-async function ask(url: string, headers: Record<string, string>): Promise<HttpAnswer | Failure> {
   try {
-    return await sendRequest({ method: 'GET', url, headers });
+    return await checkAnswers(context, place, tenant);
   } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
+    if (!(error instanceof ApiUnreachable)) throw error;
+    const { message, lines } = describeUnreachable(error);
+    const remedy = lines[0] ?? 'Is the address right, and the gateway running? postern start';
+    return { findings: [broken(`gateway ${place.url}`, withoutStop(message), remedy)], isUsable: false };
   }
+}
+
+async function checkAnswers(context: CliContext, place: AdminPlace, tenant: string | undefined): Promise<GatewayCheck> {
+  const about = `gateway ${place.url}`;
+  const ready = await sendRequest({ method: 'GET', url: `${place.url}/readyz`, headers: {} });
+  const findings = [...checkCleartext(place), ...judgeReadiness(about, ready), ...judgeClock(ready, context.now())];
+  if (!(await isControlPlane(place))) {
+    return {
+      findings: [...findings, broken(about, 'is not the control plane of a gateway', placeRemedy(place))],
+      isUsable: false,
+    };
+  }
+  const token = await checkToken(about, place, tenant);
+  return { findings: [...findings, token], isUsable: token.status === 'ok' };
+}
+
+/** Only there is the description of its API; the data plane answers the other questions alike. */
+async function isControlPlane({ url }: AdminPlace): Promise<boolean> {
+  const answer = await sendRequest({ method: 'HEAD', url: `${url}/openapi.json`, headers: {} });
+  return answer.status === 200;
+}
+
+function withoutStop(sentence: string): string {
+  return sentence.replace(/\.$/, '');
 }
 
 function checkCleartext({ url }: AdminPlace): Finding[] {
   const { protocol, hostname } = new URL(url);
-  const isLoopback = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-  if (protocol === 'https:' || isLoopback) return [];
+  if (protocol === 'https:' || isLoopback(hostname)) return [];
   return [
     warning(
       `gateway ${url}`,
@@ -94,11 +96,20 @@ function judgeClock({ headers }: HttpAnswer, now: number): Finding[] {
   ];
 }
 
-function judgeToken(about: string, { status, body }: HttpAnswer, place: AdminPlace): Finding {
-  const source = place.foundBy === 'data folder' ? 'the data folder' : 'POSTERN_ADMIN_TOKEN';
-  if (status === 200) return ok(about, 'takes the token');
-  const code = isProblem(body) ? body.code : undefined;
-  if (place.token.startsWith('pst_')) {
+async function checkToken(about: string, place: AdminPlace, tenant: string | undefined): Promise<Finding> {
+  const { url, token } = place;
+  try {
+    await createAdminClient({ url, token, ...(tenant === undefined ? {} : { tenant }) }).stats();
+    return ok(about, 'takes the token');
+  } catch (error) {
+    if (!(error instanceof ApiProblem)) throw error;
+    return judgeRefusal(about, error, place);
+  }
+}
+
+function judgeRefusal(about: string, { code, status }: ApiProblem, { foundBy, token }: AdminPlace): Finding {
+  const source = foundBy === 'data folder' ? 'the data folder' : 'POSTERN_ADMIN_TOKEN';
+  if (token.startsWith('pst_')) {
     return broken(
       about,
       'the token is an agent key',
@@ -119,7 +130,7 @@ function judgeToken(about: string, { status, body }: HttpAnswer, place: AdminPla
     case 'rate_limited':
       return broken(about, 'too many wrong tokens came from this address', 'Wait a minute.');
     default:
-      return broken(about, `answers with status ${status}, and not as a control plane`, placeRemedy(place));
+      return broken(about, `refuses with status ${status}`, 'Its log says why.');
   }
 }
 

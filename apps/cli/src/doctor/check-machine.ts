@@ -15,7 +15,7 @@ export function checkNode(version: string): Finding {
 }
 
 /** Files of the data folder whose reader could act as the gateway. */
-const SECRET_FILES = /^(master-key|admin-token|demo-agent-key|demo-upstream-secret|run\.json|.*\.(db|db-wal|db-shm))$/;
+const SECRET_FILES = /^(master-key|admin-token|demo-agent-key|demo-upstream-secret|run\.json|postern\.db(-wal|-shm)?)$/;
 
 /** Rights and place of the data folder. `isRemote`: the gateway is another machine's, so the folder need not be there. */
 export function checkDataFolder(folder: string, isRemote: boolean): Finding[] {

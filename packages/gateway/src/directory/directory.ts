@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { publicIdOf } from '@postern/auth';
 import type { AgentsPort, DirectoryPort } from '@postern/db/ports';
 import { Rejection } from '@postern/schemas';
 import { type AgentIdentity, makeIdentity } from './agent-identity.ts';
@@ -106,6 +107,9 @@ export class Directory {
     if (slot !== undefined) this.#slots.set(tenant, { former: slot.compiled ?? slot.former });
   }
 
+  /** Whether the text was found to be an agent key before; says nothing on whether it still counts. */
+  readonly isKnownKey = (text: string): boolean => this.#keys.has(text);
+
   /** True while the store has confirmed lately; the readiness probe asks it too. */
   isConfirmed(): boolean {
     return performance.now() - this.#confirmedMs <= CONFIRMED_FOR_MS;
@@ -117,28 +121,28 @@ export class Directory {
    *
    * @throws Rejection `audit_unavailable` when the store does not answer.
    */
-  findCaller(keyText: string, keyId: string): KnownCaller | undefined | Promise<KnownCaller | undefined> {
-    if (!this.isConfirmed()) return this.#confirmThenFind(keyText, keyId);
+  findCaller(keyText: string): KnownCaller | undefined | Promise<KnownCaller | undefined> {
+    if (!this.isConfirmed()) return this.#confirmThenFind(keyText);
     const known = this.#keys.get(keyText);
     if (known !== undefined && this.#slots.get(known.agent.tenant)?.compiled === known.tenant) {
       this.#touch(known);
       return known;
     }
-    return this.#readCaller(keyText, keyId);
+    return this.#readCaller(keyText);
   }
 
-  async #confirmThenFind(keyText: string, keyId: string): Promise<KnownCaller | undefined> {
+  async #confirmThenFind(keyText: string): Promise<KnownCaller | undefined> {
     try {
       await this.refresh();
     } catch (error) {
       throw storeSilent(error);
     }
-    return this.findCaller(keyText, keyId);
+    return this.findCaller(keyText);
   }
 
-  async #readCaller(keyText: string, keyId: string): Promise<KnownCaller | undefined> {
+  async #readCaller(keyText: string): Promise<KnownCaller | undefined> {
     const changes = this.#changes;
-    const found = await this.#options.agents.findKey(keyId).catch((error: unknown) => {
+    const found = await this.#options.agents.findKey(publicIdOf(keyText)).catch((error: unknown) => {
       throw storeSilent(error);
     });
     if (found === undefined || found.key.revokedAt !== undefined) return undefined;

@@ -1,4 +1,4 @@
-import { extractAgentKey, parseAgentKey } from '@postern/auth';
+import { extractAgentKey } from '@postern/auth';
 import { type KeyScope, Rejection } from '@postern/schemas';
 import { type AgentIdentity, isInNetworks } from '../directory/agent-identity.ts';
 import type { CompiledTenant } from '../directory/compiled-tenant.ts';
@@ -19,7 +19,7 @@ export interface Caller {
 
 /** Stage 2. `scope`: what the key must permit. */
 export function authenticate(gateway: Gateway, request: AdmittedRequest, scope: KeyScope): Caller | Promise<Caller> {
-  const found = extractAgentKey(request.rawHeaders);
+  const found = extractAgentKey(request.rawHeaders, gateway.directory.isKnownKey);
   switch (found.kind) {
     case 'absent':
       throw new Rejection(
@@ -29,8 +29,7 @@ export function authenticate(gateway: Gateway, request: AdmittedRequest, scope: 
     case 'malformed':
       throw new Rejection('unauthenticated', 'The agent key is incomplete or mistyped: its checksum does not fit.');
     case 'found': {
-      const keyId = parseAgentKey(found.key)?.publicId as string;
-      const known = gateway.directory.findCaller(found.key, keyId);
+      const known = gateway.directory.findCaller(found.key);
       return known instanceof Promise
         ? known.then((late) => admitCaller(gateway, request, late, scope))
         : admitCaller(gateway, request, known, scope);

@@ -113,15 +113,14 @@ const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
 
 /** Continues the caller's trace, else begins one. Our span's id comes from the request id, so log and trace meet. */
 function traceparent(rawHeaders: readonly string[], requestId: string): string {
-  const hex = requestId.replaceAll('-', '');
-  const span = hex.slice(16, 32);
+  const span = requestId.slice(19, 23) + requestId.slice(24);
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;
     if (name.length !== 11 || name.toLowerCase() !== 'traceparent') continue;
     const given = TRACEPARENT.exec(rawHeaders[i + 1] as string);
     if (given !== null && given[1] !== ALL_ZERO_TRACE) return `00-${given[1]}-${span}-${given[2]}`;
   }
-  return `00-${hex}-${span}-00`;
+  return `00-${requestId.slice(0, 8)}${requestId.slice(9, 13)}${requestId.slice(14, 18)}${span}-${span}-00`;
 }
 
 const ALL_ZERO_TRACE = '0'.repeat(32);

@@ -1,0 +1,153 @@
+import { agentSchema, integrationSchema, ruleSchema } from '@postern/schemas';
+import { describe, expect, test } from 'vitest';
+import { type Configuration, checkConfiguration } from './check-configuration.ts';
+
+const NOW = Date.UTC(2026, 2, 1);
+const DAY_MS = 86_400_000;
+const inDays = (days: number) => new Date(NOW + days * DAY_MS).toISOString();
+
+function agent(members: object = {}, keys: Configuration['agents'][number]['keys'] = [{ id: 'k1' }]) {
+  return { ...agentSchema.parse({ name: 'coder', owner: 'alice', ...members }), keys };
+}
+
+function integration(members: object = {}) {
+  const credential = { type: 'bearer', secret: 'token' };
+  return integrationSchema.parse({ name: 'github', baseUrl: 'https://api.github.com', credential, ...members });
+}
+
+const rule = (members: object = {}) =>
+  ruleSchema.parse({ id: 'reads', effect: 'allow', integrations: ['github'], ...members });
+
+function findings(change: Partial<Configuration>) {
+  const sound: Configuration = {
+    agents: [agent()],
+    integrations: [integration()],
+    secrets: [{ name: 'token' }],
+    rules: [rule()],
+  };
+  return checkConfiguration({ ...sound, ...change }, NOW);
+}
+
+/** Of each finding: how bad, of what, and the message. */
+function told(change: Partial<Configuration>): string[] {
+  return findings(change).map(({ status, about, message }) => `${status}: ${about}: ${message}`);
+}
+
+test('a sound configuration has no findings but that', () => {
+  expect(told({})).toEqual(['ok: configuration: 1 agents and 1 integrations have none of the known mistakes']);
+});
+
+test('every mistake comes with a remedy', () => {
+  const all = findings({
+    agents: [agent({ owner: undefined }, [])],
+    secrets: [],
+    rules: [rule({ agents: ['nobody'] })],
+  });
+  expect(all.length).toBeGreaterThan(3);
+  for (const finding of all) expect(finding.remedy).toBeTruthy();
+});
+
+describe('an agent', () => {
+  test('without an owner is a warning', () => {
+    expect(told({ agents: [agent({ owner: undefined })] })).toEqual([
+      expect.stringContaining('warning: agent coder: has no owner'),
+    ]);
+  });
+
+  test('that is disabled may lack everything', () => {
+    expect(told({ agents: [agent({ owner: undefined, disabled: true }, [])] })).toEqual([expect.stringMatching(/^ok/)]);
+  });
+
+  test('without a key is a warning', () => {
+    expect(told({ agents: [agent({}, [])] })).toEqual(['warning: agent coder: has no key, and cannot call']);
+  });
+
+  test.each([
+    ['expired', [{ id: 'k1', expiresAt: inDays(0) }]],
+    ['revoked', [{ id: 'k1', revokedAt: inDays(-1) }]],
+  ])('whose only key is %s is broken', (_name, keys) => {
+    expect(told({ agents: [agent({}, keys)] })).toEqual([
+      'broken: agent coder: all its keys have expired or are revoked',
+    ]);
+  });
+
+  test('with an expired key beside a valid one is a warning', () => {
+    const keys = [{ id: 'k1', expiresAt: inDays(-1) }, { id: 'k2' }];
+    expect(told({ agents: [agent({}, keys)] })).toEqual(['warning: agent coder: key k1 has expired']);
+  });
+
+  test.each([
+    [7, 'warning: agent coder: its last key ends within a week'],
+    [8, 'ok: configuration: 1 agents and 1 integrations have none of the known mistakes'],
+  ])('whose last key ends in %i days', (days, message) => {
+    expect(told({ agents: [agent({}, [{ id: 'k1', expiresAt: inDays(days) }])] })).toEqual([message]);
+  });
+});
+
+describe('an integration', () => {
+  test('whose secret does not exist is broken', () => {
+    expect(told({ secrets: [] })).toEqual(['broken: integration github: its secret token does not exist']);
+  });
+
+  test('without a credential needs no secret', () => {
+    expect(told({ integrations: [integration({ credential: { type: 'none' } })], secrets: [] })).toEqual([
+      expect.stringMatching(/^ok/),
+    ]);
+  });
+
+  test.each([
+    ['the secret is for others', { secret: ['prod'], agent: 'dev' }, 'broken'],
+    ['the secret is for some, and the agent has no environment', { secret: ['dev'] }, 'broken'],
+    ['the integration is for others', { integration: ['prod'], agent: 'dev' }, 'broken'],
+    [
+      'integration and secret are for different ones',
+      { integration: ['dev'], secret: ['prod'], agent: 'dev' },
+      'broken',
+    ],
+    ['both are for it', { integration: ['dev'], secret: ['dev', 'prod'], agent: 'dev' }, 'ok'],
+    ['both are for all', {}, 'ok'],
+  ])('when %s', (_name, environments: { integration?: string[]; secret?: string[]; agent?: string }, status) => {
+    const { integration: own, secret, agent: environment } = environments;
+    const [finding] = findings({
+      agents: [agent({ environment })],
+      integrations: [integration({ environments: own })],
+      secrets: [{ name: 'token', ...(secret === undefined ? {} : { environments: secret }) }],
+    });
+    expect(finding?.status).toBe(status);
+  });
+
+  test('that sends its secret over http is a warning', () => {
+    const network = { unsafeAllowCleartextCredentials: true };
+    expect(told({ integrations: [integration({ baseUrl: 'http://api.github.com', network })] })).toEqual([
+      expect.stringContaining('warning: integration github: sends secret token over http'),
+    ]);
+    const local = integration({ baseUrl: 'http://127.0.0.1:8200', network });
+    expect(told({ integrations: [local] })).toEqual([expect.stringMatching(/^ok/)]);
+    const none = integration({ baseUrl: 'http://api.github.com', credential: { type: 'none' } });
+    expect(told({ integrations: [none] })).toEqual([expect.stringMatching(/^ok/)]);
+  });
+
+  test.each([
+    ['no rule names', [rule({ id: 'other', integrations: undefined, effect: 'deny' })], 'warning'],
+    ['only a disabled rule allows', [rule({ disabled: true })], 'warning'],
+    ['a rule for all allows', [rule({ integrations: undefined })], 'ok'],
+    ['a person may allow', [rule({ effect: 'require_approval' })], 'ok'],
+  ])('that %s', (_name, rules, status) => {
+    expect(findings({ rules })[0]?.status).toBe(status);
+  });
+});
+
+describe('a rule', () => {
+  test.each([
+    [{ agents: ['codre'] }, 'agent codre'],
+    [{ integrations: ['github', 'gitlab'] }, 'integration gitlab'],
+  ])('that names what does not exist is a warning', (members, missing) => {
+    expect(told({ rules: [rule(members)] })).toEqual([`warning: rule reads: names ${missing}, which does not exist`]);
+  });
+
+  test('that selects agents otherwise than by name is none', () => {
+    expect(told({ rules: [rule({ agents: ['role:developer', 'trust>=2', 'environment:dev'] })] })).toEqual([
+      expect.stringMatching(/^ok/),
+    ]);
+  });
+});
