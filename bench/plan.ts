@@ -3,11 +3,14 @@ export interface Plan {
   readonly rounds: number;
   /** Load before each window. */
   readonly leadMs: number;
-  /** How long one variant is measured in one round, when `tables` tables remain that need `slices` windows of it each. */
+  /** How long a variant is measured in a round, for a table of so many windows that may use this share of the time left. */
   readonly windowMs: (slices: number, share: number) => number;
-  /** Calls to a variant before its first round: every variant gets the same number, or all it can take in `warmUpMsMax`. */
+  /** Calls to a variant before its first round, as many to each, so that the compiler has seen the same of all. */
   readonly warmUpCalls: number;
+  /** One that cannot take them in this time is measured as warm as it got. */
   readonly warmUpMsMax: number;
+  /** One round of the commit alone, of which it has three kinds. */
+  readonly commitRoundMs: number;
   readonly starts: number;
 }
 
@@ -29,14 +32,15 @@ export function fullPlan({ rounds = 7, seconds = 3 }: PlanOptions): Plan {
     rounds,
     leadMs: 400,
     windowMs: () => seconds * 1_000,
-    warmUpCalls: 12_000,
-    warmUpMsMax: 10_000,
+    warmUpCalls: 30_000,
+    warmUpMsMax: 30_000,
+    commitRoundMs: 1_800,
     starts: 5,
   };
 }
 
-/** A machine half as fast as the one it was made on still ends within the minute. */
-const QUICK_BUDGET_MS = 50_000;
+/** The last table begins with long starts and has windows that cannot shrink further: 18 s are kept for a slow or busy machine. */
+const QUICK_BUDGET_MS = 42_000;
 const WINDOW_MS_MIN = 300;
 const WINDOW_MS_MAX = 1_500;
 
@@ -53,7 +57,8 @@ export function quickPlan({ rounds = 3, seconds }: PlanOptions, beganMs = perfor
     leadMs,
     windowMs: seconds === undefined ? fitting : () => seconds * 1_000,
     warmUpCalls: 10_000,
-    warmUpMsMax: 2_500,
-    starts: 5,
+    warmUpMsMax: 3_500,
+    commitRoundMs: 600,
+    starts: 3,
   };
 }

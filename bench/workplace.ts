@@ -9,6 +9,8 @@ export interface Workplace {
   readonly folder: string;
   /** Starts a program and waits for its ready line. */
   start(program: Program): Promise<StartedProgram>;
+  /** Asks every process to end, waits a little, then does what `clear` does. */
+  close(): Promise<void>;
   /** Kills every process, removes the folder. Does not wait; may be called again. */
   clear(): void;
 }
@@ -30,15 +32,16 @@ export interface StartedProgram {
   readonly child: ChildProcess;
   /** The ready line, matched. */
   readonly ready: RegExpMatchArray;
-  /** Asks it to end and waits; kills it after 10 s. */
+  /** Asks it to end and waits; kills it after 5 s. */
   stop(): Promise<void>;
 }
 
 const READY_WITHIN_MS = 60_000;
-const END_WITHIN_MS = 10_000;
+const END_WITHIN_MS = 5_000;
 const ERROR_LINES = 5;
 
-export function openWorkplace(): Workplace {
+/** `onLost` hears of a program that ended although nobody asked it to, with what it said last. */
+export function openWorkplace(onLost: (message: string) => void): Workplace {
   const folder = mkdtempSync(join(tmpdir(), 'postern-bench-'));
   const children = new Set<ChildProcess>();
 
@@ -48,18 +51,32 @@ export function openWorkplace(): Workplace {
     children.add(child);
     child.once('exit', () => children.delete(child));
     const ready = await readyLine(child, program, errors);
-    return { processId: child.pid ?? 0, child, ready, stop: () => stop(child) };
+    const tellLoss = () => onLost(`${program.name} ended unexpectedly${tailOf(errors)}`);
+    child.once('exit', tellLoss);
+    const stop = () => {
+      child.off('exit', tellLoss);
+      return stopChild(child);
+    };
+    return { processId: child.pid ?? 0, child, ready, stop };
   }
 
-  return {
-    folder,
-    start,
-    clear() {
-      for (const child of children) killGroup(child, 'SIGKILL');
-      // A process that was writing a moment ago may still add a file.
-      rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
-    },
-  };
+  function clear(): void {
+    for (const child of children) {
+      child.removeAllListeners('exit');
+      killGroup(child, 'SIGKILL');
+    }
+    children.clear();
+    // A process that was writing a moment ago may still add a file.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  }
+
+  async function close(): Promise<void> {
+    for (const child of children) child.removeAllListeners('exit');
+    await Promise.all([...children].map(stopChild));
+    clear();
+  }
+
+  return { folder, start, close, clear };
 }
 
 /** Every program gets the same few variables: none of the caller's settings or Node options reach one of them and not another. */
@@ -81,28 +98,31 @@ function spawnIn(folder: string, program: Program, errors: string): ChildProcess
   }
 }
 
-function readyLine(child: ChildProcess, program: Program, errors: string): Promise<RegExpMatchArray> {
-  const { name, ready } = program;
-  return new Promise((resolve, reject) => {
-    const fail = (why: string) => {
-      clearTimeout(timer);
-      reject(new Error(`${name} ${why}${tailOf(errors)}`));
-    };
-    const timer = setTimeout(() => fail(`was not ready within ${READY_WITHIN_MS} ms`), READY_WITHIN_MS);
-    child.once('error', (error) => fail(`(${basename(program.command)}) did not start: ${error.message}`));
-    child.once('exit', (code, signal) => fail(`ended with ${signal ?? `code ${code}`} before it was ready`));
-    const accept = (match: RegExpMatchArray) => {
-      clearTimeout(timer);
-      resolve(match);
-    };
-    if (child.stdout === null) return fail('has no standard output');
-    // Read to the end of its life, so that it never waits for a reader.
+async function readyLine(child: ChildProcess, program: Program, errors: string): Promise<RegExpMatchArray> {
+  const { command, ready } = program;
+  const { promise, resolve, reject } = Promise.withResolvers<RegExpMatchArray>();
+  const onError = (error: Error) => reject(new Error(`(${basename(command)}) did not start: ${error.message}`));
+  const onExit = (code: number | null, signal: string | null) =>
+    reject(new Error(`ended with ${signal ?? `code ${code}`} before it was ready`));
+  const timer = setTimeout(() => reject(new Error(`was not ready within ${READY_WITHIN_MS} ms`)), READY_WITHIN_MS);
+  child.once('error', onError);
+  child.once('exit', onExit);
+  // Read to the end of its life, so that it never waits for a reader.
+  if (child.stdout !== null) {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const match = ready === undefined ? null : ready.exec(line);
-      if (match !== null) accept(match);
+      if (match !== null) resolve(match);
     });
-    if (ready === undefined) child.once('spawn', () => accept(['']));
-  });
+  }
+  if (ready === undefined) child.once('spawn', () => resolve(['']));
+  try {
+    return await promise;
+  } catch (error) {
+    throw new Error(`${program.name} ${(error as Error).message}${tailOf(errors)}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+    child.off('exit', onExit);
+  }
 }
 
 /** What a program that failed said last. */
@@ -111,7 +131,7 @@ function tailOf(errors: string): string {
   return lines.join('') === '' ? '' : `:\n  ${lines.join('\n  ')}`;
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+async function stopChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   killGroup(child, 'SIGTERM');

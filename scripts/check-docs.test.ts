@@ -15,6 +15,8 @@ const CODE: DocumentedCode = {
     { name: 'POSTERN_REDIS_URL', default: undefined, description: 'Needed for more\nthan one node.' },
   ],
   configSchema: { type: 'object', properties: { version: { const: 1 } } },
+  fieldMeanings: { version: 'The version of the format' },
+  unsupportedFields: ['risk'],
 };
 
 const TREE: FixtureTree = {
@@ -56,7 +58,12 @@ async function messagesOf(trial: Trial): Promise<string[]> {
 test('what was written from the code agrees with it, and writing it again changes nothing', async () => {
   await using folder = await temporaryFolder();
   writeTree(folder.path, TREE);
-  expect(writeDocs(folder.path, CODE)).toEqual(['docs/errors.md', '.env.example', 'docs/config.schema.json']);
+  expect(writeDocs(folder.path, CODE)).toEqual([
+    'docs/errors.md',
+    '.env.example',
+    'docs/config.schema.json',
+    'docs/config.md',
+  ]);
   expect(checkDocs(folder.path, CODE)).toEqual({ findings: [], notes: [] });
   expect(writeDocs(folder.path, CODE)).toEqual([]);
   const errors = readFileSync(path.join(folder.path, 'docs/errors.md'), 'utf8');
@@ -112,9 +119,11 @@ test.each<[fault: string, from: string, to: string, message: string]>([
   expect(messages).toEqual([`.env.example:0 ${message}`].map((each) => expect.stringContaining(each)));
 });
 
-test('a schema that differs from the code is refused', async () => {
-  expect(await messagesOf({ code: { configSchema: { type: 'array' } } })).toEqual([
-    expect.stringContaining('docs/config.schema.json:0 differs from the code'),
+test('a schema that differs from the code is refused, and so are the tables made from it', async () => {
+  const configSchema = { type: 'object', properties: { version: { const: 2 } } };
+  expect(await messagesOf({ code: { configSchema } })).toEqual([
+    'docs/config.schema.json:0 differs from the code: run "node scripts/check-docs.ts --write"',
+    'docs/config.md:0 its part "document" differs from the code',
   ]);
 });
 

@@ -1,20 +1,24 @@
 /**
  * Holds the documents against the code: `node scripts/check-docs.ts [--write]`. With `--write` what is generated is written
- * anew: the table in docs/errors.md, docs/config.schema.json, .env.example.
+ * anew: the tables in docs/errors.md and docs/config.md, docs/config.schema.json, .env.example.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import { ERROR_KINDS, type ErrorKind } from '@postern/schemas';
+import { ERROR_KINDS, type ErrorKind, UNSUPPORTED_FIELDS } from '@postern/schemas';
 import { checkMarkdown } from './check-markdown.ts';
+import type { FieldSchema } from './config-fields.ts';
+import { FIELD_MEANINGS } from './config-meanings.table.ts';
 import { checkEnvironmentExample, type EnvironmentVariable, environmentExample } from './environment-example.ts';
 import { checkErrorTable, withErrorTable } from './error-table.ts';
 import { type Finding, listFiles, type PackageManifest, readJson, report } from './source-tree.ts';
+import { type ConfigCode, checkConfigDocs, withConfigDocs } from './write-config-docs.ts';
 
 const ERRORS_FILE = 'docs/errors.md';
 const SCHEMA_FILE = 'docs/config.schema.json';
+const CONFIG_FILE = 'docs/config.md';
 const EXAMPLE_FILE = '.env.example';
 const ENVIRONMENT_MODULE = 'apps/gateway/src/environment.ts';
 const SET_UP_COMMANDS = ['npm install && npm start', 'npm install && npm test'];
@@ -23,7 +27,10 @@ const SET_UP_COMMANDS = ['npm install && npm start', 'npm install && npm test'];
 export interface DocumentedCode {
   readonly errorKinds: Readonly<Record<string, ErrorKind>>;
   readonly environmentVariables: readonly EnvironmentVariable[] | undefined;
-  readonly configSchema: object | undefined;
+  readonly configSchema: FieldSchema | undefined;
+  /** Meanings of fields of the document that its schema does not tell, and fields that are refused. */
+  readonly fieldMeanings: Readonly<Record<string, string>>;
+  readonly unsupportedFields: readonly string[];
 }
 
 export interface DocsResult {
@@ -39,6 +46,7 @@ export function checkDocs(root: string, code: DocumentedCode): DocsResult {
   else notes.push(`${EXAMPLE_FILE} is not checked: ${ENVIRONMENT_MODULE} does not exist yet`);
   if (code.configSchema !== undefined) findings.push(...checkSchema(root, code.configSchema));
   else notes.push(`${SCHEMA_FILE} is not checked: @postern/schemas exports no configJsonSchema yet`);
+  findings.push(...checkConfig(root, code));
   return { findings, notes };
 }
 
@@ -58,6 +66,11 @@ export function writeDocs(root: string, code: DocumentedCode): string[] {
   }
   if (configSchema !== undefined && checkSchema(root, configSchema).length > 0)
     write(SCHEMA_FILE, schemaText(configSchema));
+  const config = configCodeOf(code);
+  if (config !== undefined) {
+    const text = readText(root, CONFIG_FILE) ?? '# Configuration\n';
+    if (checkConfigDocs(text, config).length > 0) write(CONFIG_FILE, withConfigDocs(text, config));
+  }
   return written;
 }
 
@@ -79,6 +92,20 @@ function checkSchema(root: string, schema: object): Finding[] {
   // By value: how it is laid out is the formatter's business.
   if (isDeepStrictEqual(JSON.parse(text), JSON.parse(schemaText(schema)))) return [];
   return [{ file: SCHEMA_FILE, message: 'differs from the code: run "node scripts/check-docs.ts --write"' }];
+}
+
+function checkConfig(root: string, code: DocumentedCode): Finding[] {
+  const config = configCodeOf(code);
+  if (config === undefined) return [];
+  const text = readText(root, CONFIG_FILE);
+  if (text === undefined) return [missing(CONFIG_FILE)];
+  return checkConfigDocs(text, config).map((message) => ({ file: CONFIG_FILE, message }));
+}
+
+function configCodeOf(code: DocumentedCode): ConfigCode | undefined {
+  const { environmentVariables, configSchema: schema, fieldMeanings: meanings, unsupportedFields } = code;
+  if (environmentVariables === undefined || schema === undefined) return undefined;
+  return { environmentVariables, schema, meanings, unsupportedFields };
 }
 
 /** The README's two commands must be there, and what they run must exist. */
@@ -127,6 +154,8 @@ async function readCode(root: string): Promise<DocumentedCode> {
     errorKinds: ERROR_KINDS,
     environmentVariables: environment?.ENVIRONMENT_VARIABLES,
     configSchema: typeof generate === 'function' ? generate() : undefined,
+    fieldMeanings: FIELD_MEANINGS,
+    unsupportedFields: UNSUPPORTED_FIELDS,
   };
 }
 
@@ -135,7 +164,7 @@ if (import.meta.main) {
   const code = await readCode(root);
   if (process.argv.includes('--write')) {
     for (const file of writeDocs(root, code)) console.log(`wrote ${file}`);
-    spawnSync('biome', ['format', '--write', ERRORS_FILE, SCHEMA_FILE], { stdio: 'ignore' });
+    spawnSync('biome', ['format', '--write', ERRORS_FILE, CONFIG_FILE, SCHEMA_FILE], { stdio: 'ignore' });
   }
   const { findings, notes } = checkDocs(root, code);
   for (const note of notes) console.log(`note: ${note}`);

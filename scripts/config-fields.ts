@@ -39,12 +39,15 @@ export function fieldsOf(schema: FieldSchema): Field[] {
 interface Place {
   readonly prefix: string;
   readonly variants: readonly string[];
+  /** One of several forms that nothing but their fields tells apart: then no field of it is required as such. */
+  readonly isChoice?: boolean;
 }
 
-function propertiesOf(schema: FieldSchema, { prefix, variants }: Place): Field[] {
+function propertiesOf(schema: FieldSchema, { prefix, variants, isChoice = false }: Place): Field[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
     const path = prefix === '' ? name : `${prefix}.${name}`;
-    return fieldsAt(property, { path, variants, isRequired: schema.required?.includes(name) === true });
+    const isRequired = !isChoice && schema.required?.includes(name) === true;
+    return fieldsAt(property, { path, variants, isRequired });
   });
 }
 
@@ -66,7 +69,7 @@ function fieldsAt(schema: FieldSchema, position: Position): Field[] {
   if (schema.properties !== undefined) return propertiesOf(schema, { prefix: path, variants });
   const unions = alternatives(schema);
   if (unions.length > 0 && unions.every(isGroup)) {
-    return [own, ...unions.flatMap((member) => propertiesOf(member, { prefix: path, variants: variantOf(member) }))];
+    return [{ ...own, type: 'object' }, ...unions.flatMap((member) => propertiesOf(member, placeOf(member, path)))];
   }
   if (schema.items !== undefined && isGroup(schema.items)) {
     return [own, ...propertiesOf(schema.items, { prefix: `${path}[]`, variants })];
@@ -90,9 +93,9 @@ function alternatives(schema: FieldSchema): FieldSchema[] {
   });
 }
 
-function variantOf(member: FieldSchema): string[] {
+function placeOf(member: FieldSchema, prefix: string): Place {
   const kind = member.properties?.['type']?.const;
-  return typeof kind === 'string' ? [kind] : [];
+  return typeof kind === 'string' ? { prefix, variants: [kind] } : { prefix, variants: [], isChoice: true };
 }
 
 /** A field that several members of a union have alike is one field; the discriminator lists all its values. */

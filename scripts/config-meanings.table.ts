@@ -15,7 +15,8 @@ export const FIELD_MEANINGS: Readonly<Record<string, string>> = {
   'integrations[].credential': 'How the secret reaches the upstream',
   'integrations[].credential.type': 'The kind of credential',
   'integrations[].limits.requestBytes': 'The largest request body; one byte more is `request_too_large`',
-  'integrations[].limits.responseBytes': 'The largest body of an ordinary response; one byte more is `response_too_large`',
+  'integrations[].limits.responseBytes':
+    'The largest body of an ordinary response; one byte more is `response_too_large`',
   'integrations[].limits.streamBytes': 'The same for an event stream',
   'integrations[].tls.ca':
     'PEM certificates of a private authority, which replace the public ones for this upstream; or where to read them',

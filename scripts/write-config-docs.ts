@@ -44,7 +44,9 @@ function checkMeanings({ schema, meanings }: ConfigCode): string[] {
     ...[...known].filter((path) => !described.has(path) && !(path in meanings)).map((path) => `${path} has no meaning`),
     ...Object.keys(meanings)
       .filter((path) => !known.has(path) || described.has(path))
-      .map((path) => `the meaning of ${path} is superfluous: ${known.has(path) ? 'its schema has one' : 'no such field'}`),
+      .map(
+        (path) => `the meaning of ${path} is superfluous: ${known.has(path) ? 'its schema has one' : 'no such field'}`,
+      ),
   ];
 }
 
@@ -63,7 +65,7 @@ function renderBlock(block: Block, code: ConfigCode): string {
         fieldsOf(code.schema).map((field) => rowOf(field, code.meanings)),
       );
     case 'refused':
-      return code.unsupportedFields.map((path) => `- \`${path.replaceAll('.*', '[]')}\``).join('\n');
+      return code.unsupportedFields.map((path) => `- \`${path}\``).join('\n');
   }
 }
 
@@ -76,8 +78,13 @@ function rowOf(field: Field, meanings: Readonly<Record<string, string>>): string
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]) => `| ${cells.map(inCell).join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** Text of the code as Markdown shows it; what stands in backticks is left. */
+function inCell(text: string): string {
+  return text.replaceAll('|', '\\|').replace(/`[^`]*`|\*/g, (match) => (match === '*' ? '\\*' : match));
 }
 
 function beginOf(block: Block): string {
@@ -95,6 +102,11 @@ function placeOf(text: string, block: Block): { readonly begin: number; readonly
 
 /** Without what the formatter adds: the padding of cells, the length of rules, empty lines. */
 function plain(text: string): string {
-  const lines = text.split('\n').map((line) => line.trim().replace(/ +\| +|^\| +| +\|$/g, '|').replace(/\|-{2,}/g, '|--'));
+  const lines = text.split('\n').map((line) =>
+    line
+      .trim()
+      .replace(/ +\| +|^\| +| +\|$/g, '|')
+      .replace(/\|-{2,}/g, '|--'),
+  );
   return lines.filter((line) => line !== '').join('\n');
 }

@@ -6,27 +6,27 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { startUpstream, type Upstream } from '@postern/testing';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { eventualAuditEvents, outcomeOf } from './support/audit-log.ts';
+import { eventualAuditEvents, outcomeAt, outcomeOf } from './support/audit-log.ts';
 import { type Answer, call } from './support/http-client.ts';
 import { configOf, integration, newAgent } from './support/scenario.ts';
 import { type RunningGateway, startGateway } from './support/start-gateway.ts';
 
 const MEBIBYTE = 1_048_576;
 const coder = newAgent('coder');
-const leaver = newAgent('leaver');
+const leavers = Array.from({ length: 5 }, (_, index) => newAgent(`leaver-${index}`));
 
 let upstream: Upstream;
 let gateway: RunningGateway;
 
 beforeAll(async () => {
-  upstream = await startUpstream();
+  upstream = await startUpstream({ handler: (_request, response) => void response.end('taken') });
   const integrations = [
     integration('tiny', upstream.url, { limits: { requestBytes: 1_000, responseBytes: 1_000 } }),
     integration('large', upstream.url, { limits: { requestBytes: 2_000_000, responseBytes: 4_000_000 } }),
     integration('none', upstream.url, { limits: { requestBytes: 0 } }),
     integration('default', upstream.url),
   ];
-  gateway = await startGateway({ config: configOf([coder, leaver], integrations) });
+  gateway = await startGateway({ config: configOf([coder, ...leavers], integrations) });
 });
 
 afterAll(async () => {
@@ -154,18 +154,21 @@ describe('bodies on their way', () => {
     const before = upstream.requests.length;
     const { port } = new URL(gateway.dataUrl);
     for (const sent of [10, 1_500_000]) {
-      const socket = connect(Number(port), '127.0.0.1');
-      await once(socket, 'connect');
-      const head = `POST /to/large/x HTTP/1.1\r\nHost: localhost\r\nPostern-Key: ${leaver.key}\r\nContent-Length: 1900000\r\n\r\n`;
-      socket.write(head);
-      socket.end(Buffer.alloc(sent));
-      socket.resume();
-      await once(socket, 'close');
+      // Of each agent also the first call, for which its key must be looked up before the body is received.
+      for (const agent of leavers) {
+        const socket = connect(Number(port), '127.0.0.1');
+        await once(socket, 'connect');
+        socket.write(`POST /to/large/x HTTP/1.1\r\nHost: localhost\r\nPostern-Key: ${agent.key}\r\nContent-Length: 1900000\r\n\r\n`);
+        socket.end(Buffer.alloc(sent));
+        socket.resume();
+        await once(socket, 'close');
+      }
     }
-    const entries = await eventualAuditEvents(gateway, { agent: 'leaver' }, 2);
-    expect(entries.map(({ type, code }) => ({ type, code }))).toEqual(
-      Array.from({ length: 2 }, () => ({ type: 'denied', code: 'malformed_request' })),
-    );
+    for (const { name } of leavers) {
+      const entries = await eventualAuditEvents(gateway, { agent: name }, 2);
+      const refused = { type: 'denied', code: 'malformed_request' };
+      expect(entries).toMatchObject([refused, refused]);
+    }
     expect(upstream.requests.length).toBe(before);
     await vi.waitFor(async () => expect(await spooledFiles()).toEqual([]));
   });
@@ -202,10 +205,9 @@ describe('the limit of an answer, at the exact byte', () => {
 
   test('1,001 bytes that were not announced cut the connection; a document is 502', async () => {
     answering(1_001, true);
-    const { length: before } = await eventualAuditEvents(gateway, { type: 'outcome', agent: 'coder' }, 0);
-    await expect(stream()).rejects.toThrow();
-    const outcomes = await eventualAuditEvents(gateway, { type: 'outcome', agent: 'coder' }, before + 1);
-    expect(outcomes.at(-1)).toMatchObject({ result: 'failed', status: 200, code: 'response_too_large' });
+    await expect(call(gateway.dataUrl, '/to/tiny/unannounced', { headers: key })).rejects.toThrow();
+    const outcome = await outcomeAt(gateway, `${upstream.url}/unannounced`);
+    expect(outcome).toMatchObject({ result: 'failed', status: 200, code: 'response_too_large' });
     await expectTooLarge(await execute());
   });
 

@@ -95,9 +95,13 @@ describe('the limits of a head', () => {
     expect(answer.problem()).toMatchObject({ status: 431, code: 'headers_too_large' });
   });
 
-  test('a head of nearly 32 KiB passes, a longer one is 431', async () => {
-    expect((await raw(`Host: localhost\r\nX-Long: ${'a'.repeat(32_000)}\r\n`)).status).toBe(200);
-    const answer = await raw(`Host: localhost\r\nX-Long: ${'a'.repeat(33_000)}\r\n`);
+  test('a head of 32 KiB passes, a longer one is 431', async () => {
+    // The gateway's own, since an upstream may take less.
+    const line = 'GET /v1/whoami HTTP/1.1';
+    const others = Buffer.byteLength(`${line}\r\nHost: localhost\r\nX-Long: \r\n${auth}${close}\r\n`);
+    const long = (bytes: number) => raw(`Host: localhost\r\nX-Long: ${'a'.repeat(bytes - others)}\r\n`, line);
+    expect((await long(32_768)).status).toBe(200);
+    const answer = await long(33_000);
     expect(answer.problem()).toMatchObject({ status: 431, code: 'headers_too_large' });
     expect(answer.headers['postern-request-id']).toBe(answer.problem().requestId);
   });

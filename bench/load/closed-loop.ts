@@ -13,6 +13,8 @@ export async function runClosedLoop(order: LoadOrder, callsMax: number): Promise
   const measured = createMeasuredWindow(order.processId);
   const nextRequest = createRequests(order);
   const end = Promise.withResolvers<void>();
+  // A fault may come before anybody waits; it is met all the same, below.
+  end.promise.catch(() => undefined);
   let answers = 0;
   let underWay = 0;
   let isOver = false;

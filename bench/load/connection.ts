@@ -31,7 +31,8 @@ function openConnection(port: number, events: ConnectionEvents): Promise<Connect
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     let received: Buffer | undefined;
     let startedMs = 0;
-    let isClosed = false;
+    // Faults before it is connected are the opener's alone.
+    let isClosed = true;
 
     const connection: Connection = {
       send(request, started) {
@@ -59,7 +60,10 @@ function openConnection(port: number, events: ConnectionEvents): Promise<Connect
       connection.close();
     }
 
-    socket.once('connect', () => resolve(connection));
+    socket.once('connect', () => {
+      isClosed = false;
+      resolve(connection);
+    });
     socket.once('error', reject);
     socket.on('error', (error) => onGone(error.message));
     socket.on('end', () => onGone('the connection was closed'));

@@ -19,6 +19,8 @@ export async function runOpenLoop(order: LoadOrder, callsPerSecond: number): Pro
   const measured = createMeasuredWindow(order.processId);
   const nextRequest = createRequests(order);
   const end = Promise.withResolvers<void>();
+  // A fault may come before anybody waits; it is met all the same, below.
+  end.promise.catch(() => undefined);
   const stepMs = 1_000 / callsPerSecond;
   const leadCalls = Math.round(order.leadMs / stepMs);
   const allCalls = leadCalls + Math.round(order.windowMs / stepMs);

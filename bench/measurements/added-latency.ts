@@ -21,15 +21,15 @@ export interface AddedLatency {
 export async function measureAddedLatency(
   run: BenchRun,
   pair: { readonly bareForwarder: Variant; readonly postern: Variant },
-  between: { readonly run: () => Promise<void>; readonly ms: number },
+  between: () => Promise<void>,
   share: number,
 ): Promise<AddedLatency> {
   const { plan, say } = run;
   const { bareForwarder, postern } = pair;
   const contenders = [bareForwarder, postern, undefined];
-  const windowMs = plan.windowMs(plan.rounds * 2, share) - between.ms / 2;
+  const windowMs = plan.windowMs(plan.rounds * contenders.length, share);
   const results = await inRounds(contenders, plan.rounds, async (variant, round) => {
-    if (variant === undefined) return void (await between.run());
+    if (variant === undefined) return void (await between());
     const report = await run.measure(variant, { kind: 'open', callsPerSecond: CALLS_PER_SECOND }, windowMs);
     say(
       `latency at ${CALLS_PER_SECOND} calls/s, round ${round + 1} of ${plan.rounds}: ${variant.name} p50 ${Math.round(p50(report))} µs`,

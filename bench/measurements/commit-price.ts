@@ -26,15 +26,14 @@ export interface CommitPrice {
 }
 
 export interface CommitMeter {
-  /** One round of all three; takes about `roundMs`. */
+  /** One round of all three. */
   measureRound(): Promise<void>;
-  readonly roundMs: number;
   figures(): CommitPrice;
 }
 
 const ANSWER_WITHIN_MS = 30_000;
 
-/** Starts a process with a journal on a database of its own and warms it up. */
+/** Starts a process with a journal on a database of its own and warms it up. A round takes about `roundMs`. */
 export async function startCommitMeter({ surroundings, say }: BenchRun, roundMs: number): Promise<CommitMeter> {
   const { workplace } = surroundings;
   const { child } = await workplace.start({
@@ -59,7 +58,6 @@ export async function startCommitMeter({ surroundings, say }: BenchRun, roundMs:
   await put({ kind: 'apart', intents: 300, everyMs: 0 });
 
   return {
-    roundMs,
     async measureRound() {
       for (const kind of ['oneByOne', 'paced', 'together'] as const) answers[kind].push(await put(questions[kind]));
       say(`commit alone: p50 ${Math.round(quantileUs(answers.oneByOne.at(-1)?.latencies ?? [], 0.5))} µs`);

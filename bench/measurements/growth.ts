@@ -1,8 +1,8 @@
 import type { BenchRun } from '../bench-run.ts';
 import { readPeakMemoryMb } from '../measure-process.ts';
 import { inRounds } from '../rounds.ts';
-import type { PosternSize } from '../variants/postern-config.ts';
 import { startPostern, USUAL_SIZE } from '../variants/postern.ts';
+import type { PosternSize } from '../variants/postern-config.ts';
 import type { Variant } from '../variants/variant.ts';
 import { callsPerSecond, type LoadFigures, loadFigures } from './load-figures.ts';
 

@@ -10,7 +10,11 @@ export interface ThroughputRow extends LoadFigures {
 }
 
 /** Every variant with all connections busy all the time. */
-export async function measureThroughput(run: BenchRun, variants: readonly Variant[], share: number): Promise<ThroughputRow[]> {
+export async function measureThroughput(
+  run: BenchRun,
+  variants: readonly Variant[],
+  share: number,
+): Promise<ThroughputRow[]> {
   const { plan, say } = run;
   for (const variant of variants) {
     say(`warming up ${variant.name}`);

@@ -39,6 +39,18 @@ export async function outcomeOf(gateway: RunningGateway, requestId: string | und
   return entries[0] as Entry;
 }
 
+/** The outcome entry of the one call to this URL: for calls whose request id the client never learns. */
+export async function outcomeAt(gateway: RunningGateway, url: string): Promise<Entry> {
+  return vi.waitFor(
+    async () => {
+      const outcomes = (await auditEvents(gateway, { type: 'outcome' })).filter((entry) => entry.url === url);
+      if (outcomes.length !== 1) throw new Error(`${outcomes.length} outcomes for ${url}`);
+      return outcomes[0] as Entry;
+    },
+    { timeout: 5_000, interval: 20 },
+  );
+}
+
 /** A request to the control plane as the bootstrap owner, or with the token given. */
 export function control(
   gateway: RunningGateway,

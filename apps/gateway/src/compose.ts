@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
 import { verifyKeyDigest } from '@postern/auth';
 import {
   createDbRepositories,
@@ -60,6 +61,18 @@ export interface Composition {
 /** Tenants exist from the first start on; this one always does. */
 export const DEFAULT_TENANT = 'default';
 
+/** A lock of the operating system, held through SQLite: Node offers no other that dies with the process. */
+export function lockFile(path: string): { close(): void } | undefined {
+  const lock = new DatabaseSync(path);
+  try {
+    lock.exec('pragma locking_mode = exclusive; pragma busy_timeout = 0; begin exclusive');
+    return lock;
+  } catch {
+    lock.close();
+    return undefined;
+  }
+}
+
 /** Opens the database, and closes the intents that earlier boots left open. Listens nowhere yet. */
 export async function compose(parts: Parts): Promise<Composition> {
   const { settings, folder, keys, log, state, now } = parts;
@@ -97,6 +110,7 @@ export async function compose(parts: Parts): Promise<Composition> {
     trustedProxies: createTrustedProxies(settings.trustedProxies),
     log,
     metrics,
+    environment: settings.environment,
     spoolFolder: folder.spoolFolder,
     viaName: keys.viaName,
     publicUrl: () => state.publicUrl,

@@ -16,6 +16,9 @@ export interface ControlPlaneParts {
   readonly unsafeAddressCeiling: readonly string[];
 }
 
+/** Specification section 4, as the server without TLS has them. */
+const HEAD_LIMITS = { maxHeaderSize: 32_768, headersTimeout: 10_000 } as const;
+
 /** The control plane's HTTP server, not listening yet. */
 export async function createControlPlane(parts: ControlPlaneParts): Promise<{ readonly server: Server }> {
   const { settings, log, keys, composition } = parts;
@@ -38,11 +41,8 @@ export async function createControlPlane(parts: ControlPlaneParts): Promise<{ re
   const { tls } = settings.admin;
   if (tls === undefined) return { server: admin.server };
   const client = tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true };
-  return {
-    server: createTlsServer({ cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ...client }, (request, response) =>
-      admin.routing(request, response),
-    ),
-  };
+  const options = { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ...client, ...HEAD_LIMITS } as const;
+  return { server: createTlsServer(options, (request, response) => admin.routing(request, response)) };
 }
 
 /** What writes of configuration need, whoever makes them. */

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 
 /** The folder that holds everything a gateway must not lose and agents must not read. */
 export interface DataFolder {
@@ -24,13 +23,16 @@ export class DataFolderError extends Error {
 /** Name of the file that tells where the running gateway listens. */
 export const RUN_FILE = 'run.json';
 
+/** Locks a file until it is closed or the process dies, however it dies; undefined when another holds it. */
+export type LockFile = (path: string) => { close(): void } | undefined;
+
 /**
  * Makes the folder (mode 0700, with a `.gitignore`) and locks it: one process per folder, and the lock dies with the process
  * however it dies.
  *
  * @throws DataFolderError when it cannot be made, written or locked.
  */
-export function openDataFolder(path: string): DataFolder {
+export function openDataFolder(path: string, lockFile: LockFile): DataFolder {
   const spoolFolder = join(path, 'spool');
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -44,7 +46,12 @@ export function openDataFolder(path: string): DataFolder {
       { cause: error },
     );
   }
-  const lock = lockFolder(path);
+  const lock = lockFile(join(path, 'lock.db'));
+  if (lock === undefined) {
+    throw new DataFolderError(
+      `Another gateway runs on the data folder ${path}. Stop it, or name another folder with POSTERN_DATA_DIR.`,
+    );
+  }
   const keep = (name: string, make: () => string) => keepFile(join(path, name), make);
   const runFile = join(path, RUN_FILE);
   return {
@@ -59,21 +66,6 @@ export function openDataFolder(path: string): DataFolder {
       lock.close();
     },
   };
-}
-
-/** A lock of the operating system, held through SQLite: Node has no other that dies with the process. */
-function lockFolder(path: string): DatabaseSync {
-  const lock = new DatabaseSync(join(path, 'lock.db'));
-  try {
-    lock.exec('pragma locking_mode = exclusive; pragma busy_timeout = 0; begin exclusive');
-    return lock;
-  } catch (error) {
-    lock.close();
-    throw new DataFolderError(
-      `Another gateway runs on the data folder ${path}. Stop it, or name another folder with POSTERN_DATA_DIR.`,
-      { cause: error },
-    );
-  }
 }
 
 function writeIfAbsent(path: string, text: string): void {

@@ -37,7 +37,13 @@ export async function startDemo(composition: Composition, folder: DataFolder, ke
     await keepIntegration(composition, urlOf(bound, false), context);
     await keepAgent(composition, key, keys, context);
     await keepRules(composition, context);
-    await composition.repositories.directory.bump(DEFAULT_TENANT, context);
+    const { audit, directory } = composition.repositories;
+    const at = composition.gateway.now();
+    await audit.append(
+      { at, tenant: DEFAULT_TENANT, type: 'admin.applied', actor: 'start --demo', subject: 'demo' },
+      context,
+    );
+    await directory.bump(DEFAULT_TENANT, context);
   });
   const { publicUrl } = composition.gateway;
   return {

@@ -1,6 +1,6 @@
 import { createListener, stopListener } from '@postern/gateway';
 import { bind, urlOf } from './bind.ts';
-import { type Composition, compose, DEFAULT_TENANT, type RunState } from './compose.ts';
+import { type Composition, compose, DEFAULT_TENANT, lockFile, type RunState } from './compose.ts';
 import { createControlPlane, writeDependencies } from './control-plane.ts';
 import { enclosingCheckout, openDataFolder } from './data-folder.ts';
 import type { Demo } from './demo.ts';
@@ -29,6 +29,8 @@ export interface RunningGateway {
 
 /** Calls in flight get this long to end. */
 const GRACE_MS = 30_000;
+/** What runs on the control plane gets this long after the last call. */
+const CONTROL_GRACE_MS = 2_000;
 const RECOVER_EVERY_MS = 5_000;
 
 /**
@@ -39,7 +41,7 @@ const RECOVER_EVERY_MS = 5_000;
 export async function runGateway(options: RunOptions): Promise<RunningGateway> {
   const settings = readSettings(options.environment);
   const unknownVariables = checkVariableNames(options.environment);
-  const folder = openDataFolder(settings.dataFolder);
+  const folder = openDataFolder(settings.dataFolder, lockFile);
   try {
     const log = await openLog({
       level: settings.logLevel,
@@ -109,7 +111,9 @@ async function start(parts: StartParts): Promise<RunningGateway> {
     stop: once(async () => {
       state.stopping = true;
       clearInterval(recovery);
-      await Promise.all([stopListener(dataServer, GRACE_MS), stopListener(control.server, GRACE_MS)]);
+      // The control plane answers while calls end, so that /readyz can tell.
+      await stopListener(dataServer, GRACE_MS);
+      await stopListener(control.server, CONTROL_GRACE_MS);
       demo?.stop();
       gateway.refusals.flush();
       await gateway.directory.stop();
@@ -137,8 +141,14 @@ function introduction({ options, settings, folder }: StartParts, demo: Demo | un
   ];
 }
 
+/** 128 bits in hexadecimal. */
+const ADMIN_TOKEN_LENGTH_MIN = 32;
+
 function warnAtStart(log: Log, settings: Settings, unknownVariables: readonly string[]): void {
   for (const name of unknownVariables) log.logger.warn(`${name} is not a variable of Postern; is it misspelled?`);
+  if (settings.adminToken !== undefined && settings.adminToken.length < ADMIN_TOKEN_LENGTH_MIN) {
+    log.logger.warn('POSTERN_ADMIN_TOKEN is short enough to be guessed; `openssl rand -base64 32` makes a good one');
+  }
   const checkout = enclosingCheckout(settings.dataFolder);
   if (checkout !== undefined) {
     log.logger.warn(

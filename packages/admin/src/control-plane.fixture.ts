@@ -6,6 +6,7 @@ import type { AdminRole, DbRepositories } from '@postern/db/ports';
 import { temporaryFolder } from '@postern/testing';
 import { createVault, deriveKeys, generateMasterKey, parseKeyRing, type Vault } from '@postern/vault';
 import type { FastifyInstance, InjectOptions } from 'fastify';
+import { afterAll, beforeAll } from 'vitest';
 import { createAdminServer } from './admin-server.ts';
 import type { AdminDependencies } from './dependencies.ts';
 
@@ -99,6 +100,21 @@ export async function startTestControlPlane(overrides: Partial<AdminDependencies
       await dbClient.close();
       await folder.remove();
     },
+  };
+}
+
+/** One control plane for a file's tables of refusals, which leave nothing behind. */
+export function sharedTestControlPlane(overrides: Partial<AdminDependencies> = {}): () => TestControlPlane {
+  let plane: TestControlPlane | undefined;
+  beforeAll(async () => {
+    plane = await startTestControlPlane(overrides);
+  });
+  afterAll(async () => {
+    await plane?.[Symbol.asyncDispose]();
+  });
+  return () => {
+    if (plane === undefined) throw new Error('the control plane is there within tests alone');
+    return plane;
   };
 }
 

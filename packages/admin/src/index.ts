@@ -8,3 +8,4 @@ export { type ResolvedSources, resolveSources, type SourceAccess } from './confi
 export type { ResolvedAgent, ResolvedDocument, ResolvedSecret } from './config/resolved-document.ts';
 export type { AdminDependencies, AdminLogger, Readiness, WriteDependencies } from './dependencies.ts';
 export type { UnsafeRights } from './unsafe-members.ts';
+export { type PlacedIssue, toValidationIssue } from './validation/check-shape.ts';

@@ -32,6 +32,8 @@ export interface Gateway {
   readonly trustedProxies: TrustedProxies;
   readonly log: CallLog;
   readonly metrics: CallMetrics;
+  /** Named in entries of agents that have no environment of their own. */
+  readonly environment: string | undefined;
   readonly spoolFolder: BodyLimits['spoolFolder'];
   /** Our name in `Via` (RFC 9110 section 7.6.3): equal on all nodes of one installation, unlike any other's. */
   readonly viaName: string;

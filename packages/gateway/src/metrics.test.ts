@@ -27,7 +27,8 @@ describe('metrics', () => {
 
   it('put a duration that equals a bound into its bucket, and the next one above', async () => {
     const metrics = createMetrics(() => 0);
-    for (const seconds of [0.001, 0.0011, 31]) metrics.countCall(endedCall({ status: 200 }), seconds);
+    for (const seconds of [0.001, 0.0011, 31])
+      metrics.countCall(endedCall({ integration: 'github', status: 200 }), seconds);
     const text = await metrics.text();
     expect(text).toContain('# TYPE postern_call_seconds histogram');
     expect(text).toContain('postern_call_seconds_bucket{le="0.001"} 1\n');

@@ -53,6 +53,8 @@ export function createMetrics(auditLagSeconds: () => number): GatewayMetrics {
 
   return {
     countCall(event, durationSeconds) {
+      // A question to the gateway itself, answered: no call.
+      if (event.integration === undefined && event.code === undefined) return;
       const integration = event.url === undefined ? '-' : (event.integration ?? '-');
       const outcome = outcomeOf(event);
       const code = event.code ?? String(event.status ?? '-');

@@ -1,6 +1,13 @@
 import { generateAgentKey } from '@postern/auth';
 import { expect, test } from 'vitest';
-import { startTestControlPlane, type TestControlPlane, type TestRequest } from '../control-plane.fixture.ts';
+import {
+  sharedTestControlPlane,
+  startTestControlPlane,
+  type TestControlPlane,
+  type TestRequest,
+} from '../control-plane.fixture.ts';
+
+const shared = sharedTestControlPlane();
 
 const YAML = { 'content-type': 'application/yaml' };
 
@@ -351,7 +358,7 @@ test.each<[string, string, object]>([
     },
   ],
 ])('%s is refused with its field and line, and nothing is stored', async (_title, text, issue) => {
-  await using plane = await startTestControlPlane();
+  const plane = shared();
   const answer = await apply(plane, text);
   expect(answer).toMatchObject({ status: 422, body: { code: 'validation_failed' } });
   expect(answer.body.issues).toEqual([issue]);

@@ -6,10 +6,13 @@ import { type AdminScope, idParams } from './admin-scope.ts';
 
 const tags = ['audit'];
 const text = z.string().min(1).max(128).optional();
+const MILLISECONDS = /^\d{1,15}$/;
 const time = z
-  .union([z.iso.datetime({ offset: true }), z.string().regex(/^\d{1,15}$/)], {
-    error: 'must be an ISO 8601 time with an offset, or milliseconds since the epoch',
-  })
+  .string()
+  .refine(
+    (given) => MILLISECONDS.test(given) || isIsoTime(given),
+    'must be an ISO 8601 time with an offset, a date, or milliseconds since the epoch',
+  )
   .optional();
 
 const eventsQuery = pageQuery.extend({
@@ -74,7 +77,7 @@ function viewEntry(entry: Entry): Entry & { type: EntryType } & Record<string, u
 
 function optionalTime<K extends 'from' | 'to'>(name: K, given: string | undefined): Partial<Record<K, number>> {
   if (given === undefined) return {};
-  const milliseconds = /^\d+$/.test(given) ? Number(given) : Date.parse(given);
+  const milliseconds = MILLISECONDS.test(given) ? Number(given) : Date.parse(given);
   return { [name]: milliseconds } as Partial<Record<K, number>>;
 }
 
@@ -82,4 +85,9 @@ function optionalTime<K extends 'from' | 'to'>(name: K, given: string | undefine
 function withoutAbsent<T extends object>(members: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   const present = Object.entries(members).filter(([, value]) => value !== undefined);
   return Object.fromEntries(present) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+/** A time with its offset, or a date, which is its first moment in UTC. */
+function isIsoTime(given: string): boolean {
+  return z.union([z.iso.datetime({ offset: true }), z.iso.date()]).safeParse(given).success;
 }

@@ -144,7 +144,7 @@ function editRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
     },
     async (request, reply) => {
       const record = await edit(request, request.params.id, ({ name, spec }) => {
-        const current = withoutDefaultHosts(spec, request.body);
+        const current = patchedForm(spec, request.body);
         return editedObject(integrationSchema, request.body, { name, place: PLACE, current });
       });
       return reply.header('etag', entityTag(record.version)).send(viewIntegration(record));
@@ -193,11 +193,16 @@ async function checkSecretFits(
   if (fault !== undefined) throw invalid([{ field: 'credential.secret', message: fault }]);
 }
 
-/** Where only the base URL is changed, a list of hosts that is no more than the default follows it. */
-function withoutDefaultHosts(spec: Integration, patch: Readonly<Record<string, unknown>>): object {
-  if (patch['baseUrl'] === undefined || patch['hosts'] !== undefined) return spec;
-  const isDefault = spec.hosts?.length === 1 && spec.hosts[0] === new URL(spec.baseUrl).hostname;
-  if (!isDefault) return spec;
-  const { hosts: _hosts, ...rest } = spec;
-  return rest;
+/**
+ * What a merge patch is laid over. A credential is patched as a whole, for its members depend on its type; and where the base URL is
+ * changed, a list of hosts that is no more than the default follows it.
+ */
+function patchedForm(spec: Integration, patch: Readonly<Record<string, unknown>>): object {
+  const { hosts, credential, ...rest } = spec;
+  const isDefault = hosts?.length === 1 && hosts[0] === new URL(spec.baseUrl).hostname;
+  return {
+    ...rest,
+    ...(isDefault && patch['baseUrl'] !== undefined ? {} : { hosts }),
+    ...(patch['credential'] === undefined ? { credential } : {}),
+  };
 }

@@ -1,0 +1,100 @@
+import type { TableName } from './arguments.ts';
+import { type BenchRun, startBenchRun } from './bench-run.ts';
+import { describeMachine, loadAverage } from './machine.ts';
+import { type AddedLatency, measureAddedLatency } from './measurements/added-latency.ts';
+import { type CommitMeter, startCommitMeter } from './measurements/commit-price.ts';
+import { measureGrowth } from './measurements/growth.ts';
+import { measureStartToReady } from './measurements/start-to-ready.ts';
+import { measureThroughput } from './measurements/throughput.ts';
+import type { Plan } from './plan.ts';
+import type { BenchReport } from './report.ts';
+import { direct } from './variants/direct.ts';
+import { startNginx } from './variants/nginx.ts';
+import { startPostern, USUAL_SIZE } from './variants/postern.ts';
+import { type Surroundings, startServer, type Variant } from './variants/variant.ts';
+import type { Workplace } from './workplace.ts';
+
+export interface MeasureOptions {
+  readonly workplace: Workplace;
+  readonly plan: Plan;
+  readonly isQuick: boolean;
+  readonly only: ReadonlySet<TableName>;
+  readonly say: (line: string) => void;
+}
+
+/** Shares of the time left that a quick run gives to a table; the last one gets all that is left then. */
+const SHARES = { throughput: 0.35, latency: 0.3, growth: 1 };
+
+/** Starts everything, measures table after table. What was started ends with the workplace. */
+export async function measureAll({ workplace, plan, isQuick, only, say }: MeasureOptions): Promise<BenchReport> {
+  const loadBefore = loadAverage();
+  say('starting the programs');
+  const run = await startBenchRun(workplace, plan, say);
+  const variants = await startVariants(run.surroundings);
+  const meter = only.has('latency') || only.has('commit') ? await startCommitMeter(run, plan.commitRoundMs) : undefined;
+  const throughput = only.has('throughput')
+    ? await measureThroughput(run, Object.values(variants).filter(isThere), SHARES.throughput)
+    : undefined;
+  const latency = await measureLatencyAndCommit(run, variants, only, meter);
+  const startMs = only.has('start') ? await measureStartToReady(run) : undefined;
+  const growth = only.has('growth') ? await growthOrFailure(run, variants.postern) : {};
+  return {
+    machine: describeMachine(workplace.folder),
+    rounds: plan.rounds,
+    date: new Date().toISOString().slice(0, 10),
+    isQuick,
+    loadBefore,
+    ...(throughput === undefined ? {} : { throughput }),
+    ...(latency === undefined ? {} : { latency }),
+    ...(meter === undefined ? {} : { commit: meter.figures() }),
+    ...(startMs === undefined ? {} : { startMs }),
+    ...growth,
+  };
+}
+
+/** It comes last and starts large programs of its own: when one of them fails, minutes of good measurements lie behind. */
+async function growthOrFailure(run: BenchRun, usual: Variant): Promise<Pick<BenchReport, 'growth' | 'failure'>> {
+  try {
+    return { growth: await measureGrowth(run, usual, SHARES.growth) };
+  } catch (error) {
+    return { failure: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+interface Variants {
+  readonly direct: Variant;
+  readonly nginx: Variant | undefined;
+  readonly fastify: Variant;
+  readonly bareForwarder: Variant;
+  readonly postern: Variant;
+}
+
+async function startVariants(surroundings: Surroundings): Promise<Variants> {
+  return {
+    direct: direct(surroundings),
+    nginx: await startNginx(surroundings),
+    fastify: await startServer(surroundings, 'fastify-http-proxy'),
+    bareForwarder: await startServer(surroundings, 'bare-forwarder'),
+    postern: await startPostern(surroundings, USUAL_SIZE, 'postern'),
+  };
+}
+
+function isThere(variant: Variant | undefined): variant is Variant {
+  return variant !== undefined;
+}
+
+/** The commit's rounds lie between those of the latency it limits; asked for alone it has rounds of its own. */
+async function measureLatencyAndCommit(
+  run: BenchRun,
+  { bareForwarder, postern }: Variants,
+  only: ReadonlySet<TableName>,
+  meter: CommitMeter | undefined,
+): Promise<AddedLatency | undefined> {
+  if (meter === undefined) return undefined;
+  if (!only.has('latency')) {
+    for (let round = 0; round < run.plan.rounds; round += 1) await meter.measureRound();
+    return undefined;
+  }
+  if (!only.has('throughput')) for (const variant of [bareForwarder, postern]) await run.warmUp(variant);
+  return measureAddedLatency(run, { bareForwarder, postern }, meter.measureRound, SHARES.latency);
+}

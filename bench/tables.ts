@@ -1,0 +1,168 @@
+import type { Goal } from './goals.ts';
+import { markdownTable } from './markdown-table.ts';
+import type { CommitFigures } from './measurements/commit-price.ts';
+import { type GrowthRow, sizeText } from './measurements/growth.ts';
+import type { LoadFigures } from './measurements/load-figures.ts';
+import type { ThroughputRow } from './measurements/throughput.ts';
+import { CALLS_PER_SECOND, CONNECTIONS } from './plan.ts';
+import { type BenchReport, ratiosOf } from './report.ts';
+import type { Figure } from './statistics.ts';
+import { VARIANT_NAMES } from './variants/variant.ts';
+
+/** The whole report as Markdown. */
+export function reportText(report: BenchReport, goals: readonly Goal[]): string {
+  const sections = [
+    introduction(report),
+    ...(report.throughput === undefined ? [] : [throughputSection(report.throughput)]),
+    ...latencySection(report),
+    ...(report.growth === undefined ? [] : [growthSection(Object.values(report.growth))]),
+    ...commitSection(report),
+    ...startSection(report),
+    ...(goals.length === 0 ? [] : [goalsSection(goals)]),
+  ];
+  return `${sections.join('\n\n')}\n`;
+}
+
+function introduction({ machine, rounds, date, isQuick, loadBefore }: BenchReport): string {
+  const { cpu, cores, memoryMb, kernel, architecture, node, filesystem } = machine;
+  return `# What Postern costs
+
+${isQuick ? 'A quick run' : 'A run'} of ${rounds} interleaved rounds on ${date}: ${cpu}, ${cores} cores (${architecture}), ${Math.round(memoryMb / 1_024)} GiB, ${kernel},
+Node ${node}, databases on ${filesystem}, load average before ${loadBefore.toFixed(2)}. Upstream, load generator and the measured program share the
+cores, so only ratios within one run mean anything. Calls are POSTs of 1 KB JSON over loopback, answered with 1 KB. Figures are
+medians of the rounds, [least..most].`;
+}
+
+function throughputSection(rows: readonly ThroughputRow[]): string {
+  const byName = new Map(rows.map((row) => [row.name, row]));
+  const table = markdownTable(
+    ['variant', 'requests/s', 'CPU µs/call', 'main', 'worker', 'other', 'p50 µs', 'p99 µs', 'peak MiB', 'generator'],
+    VARIANT_NAMES.map((name) => {
+      const row = byName.get(name);
+      return row === undefined ? [name, 'not installed'] : throughputCells(row);
+    }),
+  );
+  return `## All connections busy (${CONNECTIONS})
+
+${table}
+
+main: the event loop's thread; worker: the database's threads; other: V8's and libuv's. The row \`direct\` shows the upstream's own CPU and
+memory. Generator: the share of a core that the load generator used.${ratioTable(rows)}`;
+}
+
+function throughputCells(row: ThroughputRow): string[] {
+  const { name, requestsPerSecond, cpuUs, mainUs, workerUs, p50Us, p99Us, peakMemoryMb, generatorBusy } = row;
+  const other = cpuUs.median - mainUs.median - workerUs.median;
+  return [
+    name,
+    spread(requestsPerSecond),
+    spread(cpuUs),
+    whole(mainUs.median),
+    whole(workerUs.median),
+    whole(Math.max(0, other)),
+    spread(p50Us),
+    spread(p99Us),
+    whole(peakMemoryMb),
+    `${whole(generatorBusy.median * 100)} %`,
+  ];
+}
+
+function ratioTable(rows: readonly ThroughputRow[]): string {
+  const ratios = ratiosOf(rows);
+  if (ratios === undefined) return '';
+  const table = markdownTable(
+    ['Postern ÷', 'requests/s', 'CPU/call', 'p50', 'p99', 'peak memory'],
+    Object.entries(ratios).map(([name, ratio]) => [
+      name,
+      ratio.requestsPerSecond.toFixed(2),
+      ratio.cpuMicrosPerRequest.toFixed(2),
+      ratio.p50Us.toFixed(2),
+      ratio.p99Us.toFixed(2),
+      ratio.peakMemoryMb.toFixed(2),
+    ]),
+  );
+  return `\n\n${table}`;
+}
+
+function latencySection({ latency }: BenchReport): string[] {
+  if (latency === undefined) return [];
+  const cells = ({ p50Us, p99Us, cpuUs }: LoadFigures) => [spread(p50Us), spread(p99Us), spread(cpuUs)];
+  const table = markdownTable(
+    ['variant', 'p50 µs', 'p99 µs', 'CPU µs/call'],
+    [
+      ['bare-forwarder', ...cells(latency.bareForwarder)],
+      ['postern', ...cells(latency.postern)],
+      ['added', spread(latency.addedUs)],
+    ],
+  );
+  return [`## Latency at ${CALLS_PER_SECOND} calls/s, measured from the time each call was due\n\n${table}`];
+}
+
+function growthSection(rows: readonly GrowthRow[]): string {
+  const table = markdownTable(
+    ['Postern with', 'requests/s', 'CPU µs/call', 'p50 µs', 'p99 µs', 'peak MiB'],
+    rows.map(({ size, requestsPerSecond, cpuUs, p50Us, p99Us, peakMemoryMb }) => [
+      sizeText(size),
+      spread(requestsPerSecond),
+      spread(cpuUs),
+      spread(p50Us),
+      spread(p99Us),
+      whole(peakMemoryMb),
+    ]),
+  );
+  return `## Growth: agents and rules\n\n${table}\n\nCalls are spread over the agents' keys, each of which has been used before.`;
+}
+
+function commitSection({ commit }: BenchReport): string[] {
+  if (commit === undefined) return [];
+  const cells = ({ intentsPerSecond, p50Us, p99Us, entriesPerCommit, mainUs, workerUs }: CommitFigures) => [
+    spread(p50Us),
+    spread(p99Us),
+    spread(intentsPerSecond),
+    whole(1e6 / intentsPerSecond.median),
+    entriesPerCommit.median.toFixed(1),
+    whole(mainUs.median),
+    whole(workerUs.median),
+  ];
+  const table = markdownTable(
+    ['durable intents', 'p50 µs', 'p99 µs', 'intents/s', 'µs/intent', 'entries/commit', 'main CPU µs', 'worker CPU µs'],
+    [
+      ['one after the other', ...cells(commit.oneByOne)],
+      [`one at a time, ${CALLS_PER_SECOND}/s`, ...cells(commit.paced)],
+      [`${CONNECTIONS} callers at once`, ...cells(commit.together)],
+    ],
+  );
+  return [
+    `## The price of the commit alone (SQLite in its worker, \`synchronous=FULL\`, an outcome to each intent)\n\n${table}`,
+  ];
+}
+
+function startSection({ startMs }: BenchReport): string[] {
+  if (startMs === undefined) return [];
+  return [
+    `## Start to ready\n\n${spread(startMs)} ms from \`node apps/gateway/src/main.ts\` to the ready line, on a new data folder.`,
+  ];
+}
+
+function goalsSection(goals: readonly Goal[]): string {
+  const table = markdownTable(
+    ['goal', 'measured', 'limit', 'verdict', 'aim', 'aim met'],
+    goals.map(({ what, measured, limit, isMet, aim }) => [
+      what,
+      measured,
+      limit,
+      isMet ? 'met' : 'MISSED',
+      aim?.limit ?? '',
+      aim === undefined ? '' : aim.isMet ? 'yes' : 'no',
+    ]),
+  );
+  return `## Goals\n\n${table}`;
+}
+
+function spread({ median, min, max }: Figure): string {
+  return `${whole(median)} [${whole(min)}..${whole(max)}]`;
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}

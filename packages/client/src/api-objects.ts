@@ -1,0 +1,137 @@
+import type { Agent, Integration, IntegrationInput, KeyScope, Rule, ValidationIssue } from '@postern/schemas';
+
+/** Times are ISO 8601 in UTC. */
+interface Stamps {
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+/** What made an object: a configuration document, or the API. */
+interface Made {
+  readonly origin: 'config' | 'api';
+}
+
+export interface ApiPage<T> {
+  readonly items: readonly T[];
+  readonly nextCursor?: string;
+}
+
+export interface PageQuery {
+  /** 1 to 100; default 50. */
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+export interface ApiTenant {
+  readonly name: string;
+  readonly createdAt: string;
+}
+
+export type ApiAdminRole = 'owner' | 'admin' | 'approver' | 'auditor' | 'operator';
+
+export interface ApiAdmin {
+  readonly id: string;
+  readonly name: string;
+  readonly role: ApiAdminRole;
+  /** Absent: the whole instance. */
+  readonly tenant?: string;
+  readonly groups: readonly string[];
+  readonly expiresAt?: string;
+  readonly revokedAt?: string;
+  readonly createdAt: string;
+}
+
+export interface NewAdmin {
+  readonly name: string;
+  readonly role: ApiAdminRole;
+  readonly tenant?: string;
+  readonly groups?: readonly string[];
+  readonly expiresAt?: string;
+}
+
+export type ApiAgent = Agent & Stamps & Made & { readonly id: string; readonly lastUsedAt?: string };
+export type NewAgent = Partial<Agent> & { readonly name: string };
+
+export interface ApiAgentKey extends Made {
+  /** The public part of the key. */
+  readonly id: string;
+  readonly scopes: readonly KeyScope[];
+  readonly expiresAt?: string;
+  readonly revokedAt?: string;
+  readonly createdAt: string;
+  readonly lastUsedAt?: string;
+}
+
+/** `key` is told this once. */
+export interface IssuedKey {
+  readonly id: string;
+  readonly key: string;
+  readonly expiresAt: string | null;
+  readonly scopes: readonly KeyScope[];
+}
+
+export type ApiIntegration = Integration & Stamps & Made & { readonly id: string };
+export type NewIntegration = IntegrationInput;
+
+export interface ApiSecret extends Stamps, Made {
+  readonly id: string;
+  readonly name: string;
+  /** Absent: all. */
+  readonly environments?: readonly string[];
+  readonly activeVersion: number;
+}
+
+export interface SecretValue {
+  readonly value: string;
+  /** Absent: as before, for a new secret all; null: all. */
+  readonly environments?: readonly string[] | null;
+}
+
+export interface ApiSecretVersion {
+  readonly version: number;
+  readonly active: boolean;
+  readonly createdAt: string;
+}
+
+export type ApiRule = Omit<Rule, 'disabled'> &
+  Stamps &
+  Made & { readonly disabled: boolean; readonly disabledAt?: string };
+
+export interface EventQuery extends PageQuery {
+  readonly requestId?: string;
+  readonly agent?: string;
+  readonly integration?: string;
+  readonly action?: string;
+  readonly decision?: 'allow' | 'deny' | 'require_approval';
+  readonly type?: string;
+  /** ISO 8601, or milliseconds; inclusive. */
+  readonly from?: string | number;
+  /** Exclusive. */
+  readonly to?: string | number;
+}
+
+export interface ApiChange {
+  readonly kind: 'secret' | 'integration' | 'agent' | 'rule' | 'global_rule';
+  readonly name: string;
+  readonly op: 'create' | 'update' | 'delete';
+  readonly diff: readonly { readonly path: string; readonly from: unknown; readonly to: unknown }[];
+}
+
+export interface ApplyAnswer {
+  readonly changes: readonly ApiChange[];
+  readonly warnings: readonly ValidationIssue[];
+}
+
+export interface ApiStats {
+  readonly tenant: string;
+  readonly agents: number;
+  readonly integrations: number;
+  readonly secrets: number;
+  readonly rules: number;
+  readonly auditEntries: number;
+}
+
+export interface ApiReadiness {
+  readonly ready: boolean;
+  readonly dependencies: Readonly<Record<string, string>>;
+}
