@@ -35,7 +35,13 @@ beforeAll(async () => {
       { name: 'guest', key: guest.key },
     ],
     rules: [
-      { id: 'reads', effect: 'allow', agents: ['role:developer'], integrations: ['api', 'off', 'elsewhere'], methods: ['GET', 'HEAD', 'OPTIONS'] },
+      {
+        id: 'reads',
+        effect: 'allow',
+        agents: ['role:developer'],
+        integrations: ['api', 'off', 'elsewhere'],
+        methods: ['GET', 'HEAD', 'OPTIONS'],
+      },
       { id: 'writes', effect: 'allow', agents: ['coder'], integrations: ['api'], actions: ['items.write'] },
       { id: 'rule-asks', effect: 'require_approval', agents: ['coder'], integrations: ['api'], methods: ['DELETE'] },
       { id: 'rule-never', effect: 'deny', hard: true, integrations: ['api'], paths: ['/v1/admin/**'] },
@@ -129,10 +135,22 @@ describe('GET /v1/integrations', () => {
 describe('POST /v1/execute', () => {
   test('answers 200 with the upstream’s answer and the decision', async () => {
     upstream.answerWith((_request, response) => {
-      response.writeHead(201, [['Content-Type', 'application/json'], ['X-A', '1'], ['X-A', '2']].flat());
+      response.writeHead(
+        201,
+        [
+          ['Content-Type', 'application/json'],
+          ['X-A', '1'],
+          ['X-A', '2'],
+        ].flat(),
+      );
       response.end('{"made": [1, "ü"]}');
     });
-    const answer = await execute({ method: 'POST', path: '/items', query: { a: '1', b: ['2', '3'] }, body: { name: 'x' } });
+    const answer = await execute({
+      method: 'POST',
+      path: '/items',
+      query: { a: '1', b: ['2', '3'] },
+      body: { name: 'x' },
+    });
     expect(answer.status).toBe(200);
     expect(answer.headers['content-type']).toMatch(/^application\/json/);
     const document = answer.json();
@@ -175,13 +193,19 @@ describe('POST /v1/execute', () => {
 
   test('an upstream’s error is an answer, not a problem', async () => {
     upstream.answerWith((_request, response) => void response.writeHead(500).end('broken'));
-    expect((await execute({ method: 'GET', path: '/items' })).json()).toMatchObject({ status: 500, bodyText: 'broken' });
+    expect((await execute({ method: 'GET', path: '/items' })).json()).toMatchObject({
+      status: 500,
+      bodyText: 'broken',
+    });
   });
 
   test('bodies in three forms go out as they are', async () => {
     const sent = async (request: object) => {
       await execute({ method: 'POST', path: '/items', ...request });
-      return { bytes: Buffer.from(upstream.requests.at(-1)?.body ?? []), type: upstream.requests.at(-1)?.headers['content-type'] };
+      return {
+        bytes: Buffer.from(upstream.requests.at(-1)?.body ?? []),
+        type: upstream.requests.at(-1)?.headers['content-type'],
+      };
     };
     expect((await sent({ bodyText: 'é' })).bytes.toString()).toBe('é');
     expect((await sent({ bodyBase64: '/wD+' })).bytes).toEqual(Buffer.from([0xff, 0x00, 0xfe]));
@@ -194,12 +218,32 @@ describe('POST /v1/execute', () => {
   test.each<[string, unknown, number, string]>([
     ['no JSON', '{', 400, 'malformed_request'],
     ['nothing', '', 400, 'malformed_request'],
-    ['a key twice', '{"integration":"api","integration":"off","request":{"method":"GET","path":"/items"}}', 400, 'malformed_request'],
-    ['a deep key twice', '{"integration":"api","request":{"method":"GET","path":"/items","path":"/admin"}}', 400, 'malformed_request'],
-    ['a lone surrogate', '{"integration":"api","request":{"method":"GET","path":"/\\ud800"}}', 400, 'malformed_request'],
+    [
+      'a key twice',
+      '{"integration":"api","integration":"off","request":{"method":"GET","path":"/items"}}',
+      400,
+      'malformed_request',
+    ],
+    [
+      'a deep key twice',
+      '{"integration":"api","request":{"method":"GET","path":"/items","path":"/admin"}}',
+      400,
+      'malformed_request',
+    ],
+    [
+      'a lone surrogate',
+      '{"integration":"api","request":{"method":"GET","path":"/\\ud800"}}',
+      400,
+      'malformed_request',
+    ],
     ['a list', [], 422, 'validation_failed'],
     ['an unknown member', { integration: 'api', request: get, extra: 1 }, 422, 'validation_failed'],
-    ['an unknown member of the request', { integration: 'api', request: { ...get, extra: 1 } }, 422, 'validation_failed'],
+    [
+      'an unknown member of the request',
+      { integration: 'api', request: { ...get, extra: 1 } },
+      422,
+      'validation_failed',
+    ],
     ['no request', { integration: 'api' }, 422, 'validation_failed'],
     ['no method', { integration: 'api', request: { path: '/' } }, 422, 'validation_failed'],
     ['a method in lower case', { integration: 'api', request: { ...get, method: 'get' } }, 422, 'validation_failed'],
@@ -209,10 +253,25 @@ describe('POST /v1/execute', () => {
     ['neither path nor url', { integration: 'api', request: { method: 'GET' } }, 422, 'validation_failed'],
     ['two bodies', { integration: 'api', request: { ...get, body: 1, bodyText: '1' } }, 422, 'validation_failed'],
     ['bad base64', { integration: 'api', request: { ...get, bodyBase64: 'a' } }, 422, 'validation_failed'],
-    ['a line break in a header', { integration: 'api', request: { ...get, headers: { a: 'b\r\nHost: x' } } }, 422, 'validation_failed'],
-    ['a line break in a header’s name', { integration: 'api', request: { ...get, headers: { 'a\r\nb': 'c' } } }, 422, 'validation_failed'],
+    [
+      'a line break in a header',
+      { integration: 'api', request: { ...get, headers: { a: 'b\r\nHost: x' } } },
+      422,
+      'validation_failed',
+    ],
+    [
+      'a line break in a header’s name',
+      { integration: 'api', request: { ...get, headers: { 'a\r\nb': 'c' } } },
+      422,
+      'validation_failed',
+    ],
     ['a long intent', { integration: 'api', request: get, intent: 'x'.repeat(501) }, 422, 'validation_failed'],
-    ['an idempotency key with a space', { integration: 'api', request: get, idempotencyKey: 'a b' }, 422, 'validation_failed'],
+    [
+      'an idempotency key with a space',
+      { integration: 'api', request: get, idempotencyKey: 'a b' },
+      422,
+      'validation_failed',
+    ],
     ['a long wait', { integration: 'api', request: get, waitSeconds: 301 }, 422, 'validation_failed'],
     ['an unknown integration', { integration: 'nothing', request: get }, 404, 'unknown_integration'],
     ['a disabled integration', { integration: 'off', request: get }, 403, 'integration_disabled'],
@@ -230,7 +289,11 @@ describe('POST /v1/execute', () => {
   });
 
   test.each(['text/plain', 'application/xml', 'application/x-www-form-urlencoded'])('%s is 415', async (type) => {
-    expectProblem(await post('/v1/execute', { integration: 'api', request: get }, { 'content-type': type }), 415, 'unsupported_media_type');
+    expectProblem(
+      await post('/v1/execute', { integration: 'api', request: get }, { 'content-type': type }),
+      415,
+      'unsupported_media_type',
+    );
   });
 
   test('a document that is no UTF-8 is refused', async () => {
@@ -282,9 +345,18 @@ describe('POST /v1/explain', () => {
   });
 
   test.each([
-    [{ method: 'POST', path: '/admin/x' }, { decision: 'deny', rule: 'rule-never', hard: true }],
-    [{ method: 'PUT', path: '/items' }, { decision: 'deny', rule: null, hard: false }],
-    [{ method: 'DELETE', path: '/items' }, { decision: 'require_approval', rule: 'rule-asks', hard: false }],
+    [
+      { method: 'POST', path: '/admin/x' },
+      { decision: 'deny', rule: 'rule-never', hard: true },
+    ],
+    [
+      { method: 'PUT', path: '/items' },
+      { decision: 'deny', rule: null, hard: false },
+    ],
+    [
+      { method: 'DELETE', path: '/items' },
+      { decision: 'require_approval', rule: 'rule-asks', hard: false },
+    ],
   ])('%j', async (request, expected) => {
     expect((await explain(request)).json()).toMatchObject(expected);
     const refused = await execute(request);
@@ -294,12 +366,20 @@ describe('POST /v1/explain', () => {
   });
 
   test('the fingerprint follows what matters and nothing else', async () => {
-    const of = async (request: object) => (await explain({ method: 'POST', path: '/items', ...request })).json().fingerprint;
+    const of = async (request: object) =>
+      (await explain({ method: 'POST', path: '/items', ...request })).json().fingerprint;
     const base = await of({ bodyText: 'a' });
-    expect(await of({ bodyText: 'a', headers: { 'User-Agent': 'x', 'X-Request-Id': '1', 'Accept-Encoding': 'br' } })).toBe(base);
+    expect(
+      await of({ bodyText: 'a', headers: { 'User-Agent': 'x', 'X-Request-Id': '1', 'Accept-Encoding': 'br' } }),
+    ).toBe(base);
     expect(await of({ bodyBase64: 'YQ==' })).toBe(base);
     expect(await of({ path: '/x/../items', bodyText: 'a' })).toBe(base);
-    for (const other of [{ bodyText: 'b' }, {}, { bodyText: 'a', path: '/items?' }, { bodyText: 'a', headers: { accept: 'x' } }]) {
+    for (const other of [
+      { bodyText: 'b' },
+      {},
+      { bodyText: 'a', path: '/items?' },
+      { bodyText: 'a', headers: { accept: 'x' } },
+    ]) {
       expect(await of(other)).not.toBe(base);
     }
   });
@@ -310,12 +390,27 @@ describe('problems', () => {
     ['no key', () => call(gateway.dataUrl, '/to/api/items'), 401, 'unauthenticated'],
     ['an unknown path', () => call(gateway.dataUrl, '/nothing'), 404, 'not_found'],
     ['a wrong method', () => call(gateway.dataUrl, '/v1/whoami', { method: 'DELETE' }), 405, 'method_not_allowed'],
-    ['an unknown integration', () => call(gateway.dataUrl, '/to/nothing/', { headers: key }), 404, 'unknown_integration'],
+    [
+      'an unknown integration',
+      () => call(gateway.dataUrl, '/to/nothing/', { headers: key }),
+      404,
+      'unknown_integration',
+    ],
     ['a disabled integration', () => call(gateway.dataUrl, '/to/off/', { headers: key }), 403, 'integration_disabled'],
-    ['another environment', () => call(gateway.dataUrl, '/to/elsewhere/', { headers: key }), 403, 'integration_disabled'],
+    [
+      'another environment',
+      () => call(gateway.dataUrl, '/to/elsewhere/', { headers: key }),
+      403,
+      'integration_disabled',
+    ],
     ['no rule', () => call(gateway.dataUrl, '/to/nobodys/', { headers: key }), 403, 'denied'],
     ['a target outside', () => call(gateway.dataUrl, '/to/api/../x', { headers: key }), 400, 'target_invalid'],
-    ['an intent that is too long', () => call(gateway.dataUrl, '/to/api/items', { headers: { ...key, 'postern-intent': 'x'.repeat(501) } }), 400, 'malformed_request'],
+    [
+      'an intent that is too long',
+      () => call(gateway.dataUrl, '/to/api/items', { headers: { ...key, 'postern-intent': 'x'.repeat(501) } }),
+      400,
+      'malformed_request',
+    ],
   ])('%s', async (_what, send, status, code) => {
     expectProblem(await send(), status, code);
   });
@@ -349,7 +444,9 @@ describe('what every answer carries', () => {
   });
 
   test('no Postern-Idempotency when no key came, and the key is not forwarded', async () => {
-    expect((await call(gateway.dataUrl, '/to/api/items', { headers: key })).headers).not.toHaveProperty('postern-idempotency');
+    expect((await call(gateway.dataUrl, '/to/api/items', { headers: key })).headers).not.toHaveProperty(
+      'postern-idempotency',
+    );
     await call(gateway.dataUrl, '/to/api/items', { headers: { ...key, ...keyed } });
     expect(upstream.requests.at(-1)?.headers).not.toHaveProperty('idempotency-key');
   });

@@ -37,7 +37,8 @@ afterAll(async () => {
 const key = { 'postern-key': coder.key };
 const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 /** Pieces that do not end where a limit lies. */
-const inPieces = (bytes: Buffer) => Array.from({ length: 3 }, (_, i) => bytes.subarray((i * bytes.length) / 3, ((i + 1) * bytes.length) / 3));
+const inPieces = (bytes: Buffer) =>
+  Array.from({ length: 3 }, (_, i) => bytes.subarray((i * bytes.length) / 3, ((i + 1) * bytes.length) / 3));
 
 /** Files of the spool folder that the gateway holds, with a name or without. */
 async function spooledFiles(): Promise<string[]> {
@@ -107,17 +108,20 @@ describe('the limit of a request body, at the exact byte', () => {
 });
 
 describe('bodies on their way', () => {
-  test.each([1, MEBIBYTE - 1, MEBIBYTE, MEBIBYTE + 1, 1_999_999])('%i bytes arrive intact, by length and in chunks', async (size) => {
-    const bytes = randomBytes(size);
-    for (const body of [bytes, inPieces(bytes)]) {
-      expect((await call(gateway.dataUrl, '/to/large/x', { method: 'PUT', headers: key, body })).status).toBe(200);
-      const seen = upstream.requests.at(-1);
-      expect(seen?.method).toBe('PUT');
-      expect(digest(seen?.body ?? new Uint8Array())).toBe(digest(bytes));
-      expect(seen?.headers['content-length']).toBe(String(size));
-    }
-    await vi.waitFor(async () => expect(await spooledFiles()).toEqual([]));
-  });
+  test.each([1, MEBIBYTE - 1, MEBIBYTE, MEBIBYTE + 1, 1_999_999])(
+    '%i bytes arrive intact, by length and in chunks',
+    async (size) => {
+      const bytes = randomBytes(size);
+      for (const body of [bytes, inPieces(bytes)]) {
+        expect((await call(gateway.dataUrl, '/to/large/x', { method: 'PUT', headers: key, body })).status).toBe(200);
+        const seen = upstream.requests.at(-1);
+        expect(seen?.method).toBe('PUT');
+        expect(digest(seen?.body ?? new Uint8Array())).toBe(digest(bytes));
+        expect(seen?.headers['content-length']).toBe(String(size));
+      }
+      await vi.waitFor(async () => expect(await spooledFiles()).toEqual([]));
+    },
+  );
 
   test.each<[string, object]>([
     ['a length of 0', { body: '' }],
@@ -158,7 +162,9 @@ describe('bodies on their way', () => {
       for (const agent of leavers) {
         const socket = connect(Number(port), '127.0.0.1');
         await once(socket, 'connect');
-        socket.write(`POST /to/large/x HTTP/1.1\r\nHost: localhost\r\nPostern-Key: ${agent.key}\r\nContent-Length: 1900000\r\n\r\n`);
+        socket.write(
+          `POST /to/large/x HTTP/1.1\r\nHost: localhost\r\nPostern-Key: ${agent.key}\r\nContent-Length: 1900000\r\n\r\n`,
+        );
         socket.end(Buffer.alloc(sent));
         socket.resume();
         await once(socket, 'close');

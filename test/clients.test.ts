@@ -5,7 +5,13 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type OpenAiUpstream, startOpenAiUpstream, startUpstream, temporaryFolder, type Upstream } from '@postern/testing';
+import {
+  type OpenAiUpstream,
+  startOpenAiUpstream,
+  startUpstream,
+  temporaryFolder,
+  type Upstream,
+} from '@postern/testing';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { configOf, integration, newAgent } from './support/scenario.ts';

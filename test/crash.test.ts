@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Entry } from '@postern/schemas';
-import { startUpstream, temporaryFolder, type TemporaryFolder, type Upstream } from '@postern/testing';
+import { startUpstream, type TemporaryFolder, temporaryFolder, type Upstream } from '@postern/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditEvents } from './support/audit-log.ts';
 import { call } from './support/http-client.ts';
@@ -47,7 +47,8 @@ describe('kill -9 during load', () => {
       dataFolder: path.join(folder.path, 'data'),
     };
     await using first = await startGateway(options);
-    for (let count = 0; count < HELD; count += 1) call(first.dataUrl, '/to/api/held', { headers }).catch(() => undefined);
+    for (let count = 0; count < HELD; count += 1)
+      call(first.dataUrl, '/to/api/held', { headers }).catch(() => undefined);
     await upstream.waitForRequests(HELD);
     const loading = Promise.all(Array.from({ length: CALLERS }, () => load(first)));
     const killed = new Promise((resolve) => setTimeout(resolve, LOAD_MS)).then(() => first.kill('SIGKILL'));

@@ -1,6 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { createCertificateAuthority, startUpstream, temporaryFolder, type TemporaryFolder, type Upstream } from '@postern/testing';
+import {
+  createCertificateAuthority,
+  startUpstream,
+  type TemporaryFolder,
+  temporaryFolder,
+  type Upstream,
+} from '@postern/testing';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { auditEvents, control, outcomeOf } from './support/audit-log.ts';
 import { call } from './support/http-client.ts';
@@ -184,7 +190,13 @@ describe('a secret’s life', () => {
   });
 
   test('no request of the control plane reads a value', async () => {
-    for (const target of ['/v1/secrets', '/v1/secrets/token', '/v1/secrets/token/versions', '/v1/export', '/v1/integrations/bearer']) {
+    for (const target of [
+      '/v1/secrets',
+      '/v1/secrets/token',
+      '/v1/secrets/token/versions',
+      '/v1/export',
+      '/v1/integrations/bearer',
+    ]) {
       const answer = await control(gateway, 'GET', target);
       expect(answer.status).toBe(200);
       expectNoSecret(answer.text);

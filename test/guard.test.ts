@@ -57,7 +57,9 @@ beforeAll(async () => {
     integration(host.replace('.test', ''), `http://${host}:${upstream.port}`, { network: { unsafeAllowAddresses } });
   const integrations = [
     ...Object.keys(FORBIDDEN).map((host) => named(host, ['127.0.0.0/8'])),
-    ...['loopback', 'changing', 'turning', 'gone', 'servfail', 'silent'].map((name) => named(`${name}.test`, ['127.0.0.0/8'])),
+    ...['loopback', 'changing', 'turning', 'gone', 'servfail', 'silent'].map((name) =>
+      named(`${name}.test`, ['127.0.0.0/8']),
+    ),
     integration('closed', `http://loopback.test:${upstream.port}`, { network: {} }),
     integration('all-open', `http://metadata.test:${upstream.port}`, {
       network: { unsafeAllowAddresses: ['0.0.0.0/0', '::/0'] },
@@ -111,7 +113,10 @@ describe('every answer of the DNS must be permitted', () => {
     await expectForbidden('closed');
   });
 
-  test.each(['all-open', 'all-open6', 'metadata-name'])('metadata is refused though everything is opened: %s', expectForbidden);
+  test.each(['all-open', 'all-open6', 'metadata-name'])(
+    'metadata is refused though everything is opened: %s',
+    expectForbidden,
+  );
 
   test.each(['gone', 'servfail', 'silent'])('%s.test cannot be resolved', async (name) => {
     const answer = await get(name);
@@ -162,7 +167,13 @@ describe('the gateway does not call itself', () => {
     const own = upstream.requests.at(-1)?.headers['via'] as string;
     expect(own).toMatch(/^1\.1 [a-z0-9-]+$/);
     const name = own.split(' ')[1] as string;
-    for (const via of [own, `1.1 other, ${own}`, `HTTP/1.1 ${name.toUpperCase()} (comment)`, `1.0 ${name},1.1 x`, ` 1.1\t${name}`]) {
+    for (const via of [
+      own,
+      `1.1 other, ${own}`,
+      `HTTP/1.1 ${name.toUpperCase()} (comment)`,
+      `1.0 ${name},1.1 x`,
+      ` 1.1\t${name}`,
+    ]) {
       const before = upstream.requests.length;
       const answer = await call(gateway.dataUrl, '/to/api/x', { headers: { ...headers, via } });
       expect(answer.problem()).toMatchObject({ status: 403, code: 'address_forbidden' });

@@ -1,4 +1,4 @@
-import { startRawUpstream, startUpstream, type RawUpstream, type Upstream } from '@postern/testing';
+import { type RawUpstream, startRawUpstream, startUpstream, type Upstream } from '@postern/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call, sendRaw } from './support/http-client.ts';
 import { configOf, integration, newAgent } from './support/scenario.ts';
@@ -52,7 +52,14 @@ const REFUSED_IN_RESPONSE = {
   'Postern-Idempotency': 'stored',
 };
 
-const KEPT = { 'X-Custom': 'kept', Accept: 'a/b', 'User-Agent': 'me/1', 'If-None-Match': '"x"', Range: 'bytes=0-1', Origin: 'x' };
+const KEPT = {
+  'X-Custom': 'kept',
+  Accept: 'a/b',
+  'User-Agent': 'me/1',
+  'If-None-Match': '"x"',
+  Range: 'bytes=0-1',
+  Origin: 'x',
+};
 
 let upstream: Upstream;
 let raw: RawUpstream;
@@ -69,7 +76,9 @@ beforeAll(async () => {
   });
   const integrations = [
     integration('open', upstream.url),
-    integration('narrow', upstream.url, { headers: { request: { allow: ['Accept', 'x-keep-*', 'cookie', 'x_under*'] } } }),
+    integration('narrow', upstream.url, {
+      headers: { request: { allow: ['Accept', 'x-keep-*', 'cookie', 'x_under*'] } },
+    }),
     integration('raw', raw.url),
     integration('raw-narrow', raw.url, { headers: { response: { allow: ['content-*', 'etag', 'set-cookie'] } } }),
   ];
@@ -142,8 +151,15 @@ describe('requests', () => {
     await call(gateway.dataUrl, '/to/open/x', { headers: { ...key, traceparent: given, tracestate: 'a=b' } });
     expect(seen()['traceparent']).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
     expect(seen()['traceparent']).not.toBe(given);
-    for (const traceparent of [undefined, 'nonsense', `00-${'0'.repeat(32)}-b7ad6b7169203331-01`, `ff-${trace}-b7ad6b7169203331-01`]) {
-      await call(gateway.dataUrl, '/to/open/x', { headers: { ...key, ...(traceparent === undefined ? {} : { traceparent }) } });
+    for (const traceparent of [
+      undefined,
+      'nonsense',
+      `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+      `ff-${trace}-b7ad6b7169203331-01`,
+    ]) {
+      await call(gateway.dataUrl, '/to/open/x', {
+        headers: { ...key, ...(traceparent === undefined ? {} : { traceparent }) },
+      });
       expect(seen()['traceparent']).toMatch(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/);
       expect(seen()['traceparent']).not.toContain(trace);
     }

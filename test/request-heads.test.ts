@@ -27,12 +27,17 @@ const raw = (fields: string, line = 'GET /to/api/x HTTP/1.1') =>
   sendRaw(gateway.dataUrl, `${line}\r\n${fields}${auth}${close}\r\n`);
 
 describe('the host a request is for', () => {
-  test.each(['localhost', 'LOCALHOST:1234', '127.0.0.1', '127.0.0.1:8080', '10.1.2.3', '[::1]:80', 'gateway.example.com'])(
-    'the gateway answers for %s',
-    async (host) => {
-      expect((await raw(`Host: ${host}\r\n`)).status).toBe(200);
-    },
-  );
+  test.each([
+    'localhost',
+    'LOCALHOST:1234',
+    '127.0.0.1',
+    '127.0.0.1:8080',
+    '10.1.2.3',
+    '[::1]:80',
+    'gateway.example.com',
+  ])('the gateway answers for %s', async (host) => {
+    expect((await raw(`Host: ${host}\r\n`)).status).toBe(200);
+  });
 
   test.each([
     'evil.test',
@@ -121,7 +126,10 @@ describe('what is no request', () => {
     ['a relative target', `GET to/api/x HTTP/1.1\r\nHost: localhost\r\n${auth}${close}\r\n`],
     ['another scheme', `GET ftp://localhost/to/api/x HTTP/1.1\r\nHost: localhost\r\n${auth}${close}\r\n`],
     ['a space in the target', `GET /to/api/x y HTTP/1.1\r\nHost: localhost\r\n${auth}\r\n`],
-    ['two lengths', `POST /to/api/x HTTP/1.1\r\nHost: localhost\r\n${auth}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`],
+    [
+      'two lengths',
+      `POST /to/api/x HTTP/1.1\r\nHost: localhost\r\n${auth}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`,
+    ],
     ['a negative length', `POST /to/api/x HTTP/1.1\r\nHost: localhost\r\n${auth}Content-Length: -1\r\n\r\n`],
     ['a length that is no number', `POST /to/api/x HTTP/1.1\r\nHost: localhost\r\n${auth}Content-Length: 1x\r\n\r\na`],
     [
@@ -136,7 +144,10 @@ describe('what is no request', () => {
       'an unknown coding',
       `POST /to/api/x HTTP/1.1\r\nHost: localhost\r\n${auth}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`,
     ],
-    ['bad chunks', `POST /to/api/x HTTP/1.1\r\nHost: localhost\r\n${auth}Transfer-Encoding: chunked\r\n\r\nzz\r\na\r\n`],
+    [
+      'bad chunks',
+      `POST /to/api/x HTTP/1.1\r\nHost: localhost\r\n${auth}Transfer-Encoding: chunked\r\n\r\nzz\r\na\r\n`,
+    ],
   ])('400 for %s, and nothing is sent', async (_what, bytes) => {
     const before = upstream.requests.length;
     const answer = await sendRaw(gateway.dataUrl, bytes);
@@ -216,6 +227,9 @@ test('two requests on one connection, the second sent before the first is answer
 
 test('an unknown path is 404, a wrong method 405, both as problems', async () => {
   expect((await call(gateway.dataUrl, '/')).problem()).toMatchObject({ status: 404, code: 'not_found' });
-  expect((await call(gateway.dataUrl, '/v1/execute')).problem()).toMatchObject({ status: 405, code: 'method_not_allowed' });
+  expect((await call(gateway.dataUrl, '/v1/execute')).problem()).toMatchObject({
+    status: 405,
+    code: 'method_not_allowed',
+  });
   expect((await call(gateway.dataUrl, '/healthz', { method: 'POST' })).problem().status).toBe(405);
 });

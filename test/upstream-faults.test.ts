@@ -119,7 +119,10 @@ describe('before the head of an answer', () => {
     ['closes', (socket) => socket.end()],
     ['closes within the head', (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-')],
     ['speaks another protocol', (socket) => socket.end('SSH-2.0-OpenSSH_9.9\r\n')],
-    ['names two lengths', (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab')],
+    [
+      'names two lengths',
+      (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab'),
+    ],
     [
       'names a length and chunks',
       (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'),
@@ -220,7 +223,10 @@ describe('after the head of an answer the connection is cut, never a made-up end
     behave = (socket) => socket.end('HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbusy');
     const answer = await get('raw');
     expect([answer.status, answer.text, answer.headers['retry-after']]).toEqual([503, 'busy', '7']);
-    expect(await outcomeOf(gateway, answer.headers['postern-request-id'])).toMatchObject({ result: 'done', status: 503 });
+    expect(await outcomeOf(gateway, answer.headers['postern-request-id'])).toMatchObject({
+      result: 'done',
+      status: 503,
+    });
   });
 });
 

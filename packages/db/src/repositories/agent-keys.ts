@@ -1,4 +1,5 @@
 import { KEY_SCOPES, type KeyScope } from '@postern/schemas';
+import type { CompiledQuery } from 'kysely';
 import { requireCount, requireOneOf, requireOrigin, requireText, withReference } from '../check.ts';
 import type { DbClient } from '../client.ts';
 import { fromJsonColumn, textListParser, toJsonColumn } from '../json-column.ts';
@@ -11,6 +12,8 @@ import type { RepositoryOptions } from './repository-options.ts';
 type AgentKeysPort = Pick<AgentsPort, 'createKey' | 'listKeys' | 'revokeKey' | 'findKey' | 'touch'>;
 
 export function createAgentKeys(dbClient: DbClient, { now }: RepositoryOptions): AgentKeysPort {
+  // On the path of a call: compiled once, its one parameter put in.
+  const keyQuery = selectKeyWithAgent(dbClient).where('agent_keys.id', '=', '').compile();
   return {
     async createKey(key, context) {
       const row = toRow(key, now());
@@ -44,13 +47,25 @@ export function createAgentKeys(dbClient: DbClient, { now }: RepositoryOptions):
     },
 
     async findKey(keyId) {
-      const row = await selectKeyWithAgent(dbClient).where('agent_keys.id', '=', keyId).executeTakeFirst();
+      const { rows } = await dbClient.points.executeQuery<KeyWithAgentRow>({ ...keyQuery, parameters: [keyId] });
+      const [row] = rows;
       return row && { key: toKeyRecord(keyPart(row)), agent: toAgentRecord(row) };
     },
 
     async touch(uses) {
-      if (uses.length === 0) return;
-      await dbClient.writeTogether(uses.flatMap((use) => touchQueries(dbClient, use)));
+      const queries = [
+        ...touchQueries(
+          dbClient,
+          'agent_keys',
+          uses.map(({ tenant, keyId, at }) => ({ tenant, id: keyId, at })),
+        ),
+        ...touchQueries(
+          dbClient,
+          'agents',
+          uses.map(({ tenant, agentId, at }) => ({ tenant, id: agentId, at })),
+        ),
+      ];
+      if (queries.length > 0) await dbClient.writeTogether(queries);
     },
   };
 }
@@ -101,20 +116,48 @@ function keyPart(row: KeyWithAgentRow): AgentKeyRow {
   };
 }
 
-/** Never backwards: two nodes may report out of order. */
-function touchQueries(dbClient: DbClient, use: { tenant: string; keyId: string; agentId: string; at: number }) {
-  requireCount('agent_keys.last_used_at', use.at);
-  const touchTable = (table: 'agent_keys' | 'agents', id: string) =>
-    dbClient.writes
-      .updateTable(table)
-      .set({ last_used_at: use.at })
-      .where('tenant', '=', use.tenant)
-      .where('id', '=', id)
-      .where((expression) =>
-        expression.or([expression('last_used_at', 'is', null), expression('last_used_at', '<', use.at)]),
-      )
-      .compile();
-  return [touchTable('agent_keys', use.keyId), touchTable('agents', use.agentId)];
+interface Use {
+  readonly tenant: string;
+  readonly id: string;
+  readonly at: number;
+}
+
+/** Ids in one statement; far below the number of parameters that an engine takes. */
+const IDS_MAX = 500;
+
+/** Never backwards: two nodes may report out of order. Uses of one second are written as one, with the second's beginning. */
+function touchQueries(dbClient: DbClient, table: 'agent_keys' | 'agents', uses: readonly Use[]): CompiledQuery[] {
+  const bySecond = Map.groupBy(uses, ({ tenant, at }) => `${secondOf(at)} ${tenant}`);
+  return [...bySecond.values()].flatMap((group) => {
+    const { tenant, at } = group[0] as Use;
+    const ids = [...new Set(group.map(({ id }) => id))];
+    return chunks(ids).map((some) => touchQuery(dbClient, table, { tenant, at: secondOf(at), ids: some }));
+  });
+}
+
+function secondOf(at: number): number {
+  requireCount('agent_keys.last_used_at', at);
+  return at - (at % 1_000);
+}
+
+function chunks(ids: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(ids.length / IDS_MAX) }, (_, index) =>
+    ids.slice(index * IDS_MAX, (index + 1) * IDS_MAX),
+  );
+}
+
+function touchQuery(
+  dbClient: DbClient,
+  table: 'agent_keys' | 'agents',
+  { tenant, at, ids }: { tenant: string; at: number; ids: readonly string[] },
+): CompiledQuery {
+  return dbClient.writes
+    .updateTable(table)
+    .set({ last_used_at: at })
+    .where('tenant', '=', tenant)
+    .where('id', 'in', ids)
+    .where((expression) => expression.or([expression('last_used_at', 'is', null), expression('last_used_at', '<', at)]))
+    .compile();
 }
 
 function toRow(key: NewAgentKey, at: number): AgentKeyRow {
