@@ -5,6 +5,7 @@ import { agentMembers } from '../agent-members.ts';
 import type { WriteDependencies } from '../dependencies.ts';
 import type { TenantWrite } from '../tenant-write.ts';
 import type { PlacedIssue } from '../validation/check-shape.ts';
+import { atOnce } from './at-once.ts';
 import type { Change, PlannedWrite } from './change.ts';
 import { compactAgent } from './compact.ts';
 import { compareSection } from './compare-section.ts';
@@ -54,12 +55,13 @@ export async function planAgents(
     return { publicId: judged.publicId, create: judged.isStored ? undefined : judged.digest, revoke: superseded };
   };
 
-  for (const { spec, change } of creations) {
-    plan.push(planCreation(dependencies, spec, change, await planKey(spec.name, undefined)));
+  const keysOfNew = await atOnce(creations, ({ spec }) => planKey(spec.name, undefined));
+  for (const [index, { spec, change }] of creations.entries()) {
+    plan.push(planCreation(dependencies, spec, change, keysOfNew[index] ?? NO_KEY));
   }
-  for (const { spec, stored, change } of matches) {
-    const key = await planKey(spec.name, stored.record);
-    const update = planUpdate(dependencies, { spec, stored: stored.record, change }, key);
+  const keysOfOld = await atOnce(matches, ({ spec, stored }) => planKey(spec.name, stored.record));
+  for (const [index, { spec, stored, change }] of matches.entries()) {
+    const update = planUpdate(dependencies, { spec, stored: stored.record, change }, keysOfOld[index] ?? NO_KEY);
     if (update !== undefined) plan.push(update);
   }
   return { plan, issues };

@@ -6,6 +6,7 @@ import { type PlacedIssue, toValidationIssue } from '../validation/check-shape.t
 import type { IssuePath } from '../validation/schema-walk.ts';
 import { invalid } from '../validator.ts';
 import { planAgents } from './agents-section.ts';
+import { atOnce } from './at-once.ts';
 import type { Change, PlannedWrite } from './change.ts';
 import { checkDocument, checkGlobalIds, checkSecretsFit, judgeUnsafe, missingSecrets } from './check-document.ts';
 import { type CurrentState, readCurrentState } from './current-state.ts';
@@ -78,12 +79,12 @@ async function applyWithin(
   const before = await readCurrentState(repositories, write.tenant, write.context);
   const { plan, issues } = await planChanges(dependencies, document, before, { write, rights });
   refuse(issues);
-  for (const planned of plan) await planned.run(write);
+  for (const stage of plan) await atOnce(stage, (planned) => planned.run(write));
   const after = await readCurrentState(repositories, write.tenant, write.context);
   const policy = judgePolicyChange(document, before, after);
   refuse(policy.issues);
   refuse(await checkSecretsFit(dependencies, document, after, write));
-  const changes = plan.flatMap(({ change }) => (change === undefined ? [] : [change]));
+  const changes = plan.flat().flatMap(({ change }) => (change === undefined ? [] : [change]));
   if (changes.length > 0) await write.record('admin.applied', 'config');
   if (policy.activated !== undefined) {
     await write.record('policy.activated', 'policy', { policyVersion: policy.activated });
@@ -97,21 +98,27 @@ interface PlanScope {
   readonly rights: UnsafeRights;
 }
 
-/** All writes that lead from `before` to the document, in their order, with the faults that only the stored state shows. */
+/** What is removed may free a name or a key that another object of the section takes. */
+function removalsFirst(section: readonly PlannedWrite[]): readonly (readonly PlannedWrite[])[] {
+  const isRemoval = ({ change }: PlannedWrite) => change?.op === 'delete';
+  return [section.filter(isRemoval), section.filter((planned) => !isRemoval(planned))];
+}
+
+/** All writes, in stages one after the other, that lead from `before` to the document, in their order, with the faults that only the stored state shows. */
 export async function planChanges(
   dependencies: WriteDependencies,
   document: ResolvedDocument,
   before: CurrentState,
   { write, rights }: PlanScope,
-): Promise<{ readonly plan: readonly PlannedWrite[]; readonly issues: readonly PlacedIssue[] }> {
+): Promise<{ readonly plan: readonly (readonly PlannedWrite[])[]; readonly issues: readonly PlacedIssue[] }> {
   const unsafe = judgeUnsafe(document, before, rights);
   const agents = await planAgents(dependencies, document.agents, before, write);
-  const plan = [
-    ...(await planSecrets(dependencies, document.secrets, before, write)),
-    ...planIntegrations(dependencies, document.integrations, before),
-    ...agents.plan,
-    ...planRules(dependencies, document.rules, before.rules, 'rule'),
-    ...planRules(dependencies, document.globalRules, before.globalRules, 'global_rule'),
+  const sections = [
+    await planSecrets(dependencies, document.secrets, before, write),
+    planIntegrations(dependencies, document.integrations, before),
+    agents.plan,
+    planRules(dependencies, document.rules, before.rules, 'rule'),
+    planRules(dependencies, document.globalRules, before.globalRules, 'global_rule'),
   ];
-  return { plan, issues: [...unsafe, ...agents.issues] };
+  return { plan: sections.flatMap(removalsFirst), issues: [...unsafe, ...agents.issues] };
 }
