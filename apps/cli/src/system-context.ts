@@ -19,9 +19,10 @@ export function systemContext(): CliContext {
 
 /** A line typed without being shown. Ctrl-C ends the program, Ctrl-D the line. */
 function askHidden(prompt: string): Promise<string> {
-  process.stderr.write(prompt);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const reader = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  // Only now does the terminal show nothing of what is typed.
+  process.stderr.write(prompt);
   return new Promise((resolve) => {
     let typed = '';
     reader.once('line', (line) => {

@@ -64,10 +64,9 @@ describe('a value is refused', () => {
     expect(await readValueSource(from, access)).toHaveProperty('message', expect.stringContaining(message));
   });
 
-  test.runIf(process.platform === 'linux')('from the environment by way of a file', async () => {
-    expect(await readValueSource('file:/proc/self/environ', access)).toHaveProperty(
-      'message',
-      'must not name a file of /proc',
-    );
+  test('from the environment by way of a file', async () => {
+    // Where there is no /proc, there is no such file either.
+    const refused = expect.stringMatching(/must not name a file of \/proc|cannot be read \(ENOENT\)/);
+    expect(await readValueSource('file:/proc/self/environ', access)).toHaveProperty('message', refused);
   });
 });

@@ -1,3 +1,4 @@
+import { write, writeSync } from 'node:fs';
 import type { CallLog } from '@postern/gateway';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import { createCallLines } from './call-lines.ts';
@@ -29,7 +30,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
   return {
     logger,
     flush: () => {
-      calls.flush();
+      calls.flush(format === 'json' ? writeNow : undefined);
       destination.flush();
     },
     call: isCallLogged ? calls.add : () => undefined,
@@ -39,8 +40,8 @@ export async function openLog(options: LogOptions): Promise<Log> {
 
 interface Destination {
   readonly stream: DestinationStream;
-  /** Takes whole lines. */
-  readonly write: (lines: string) => void;
+  /** Takes whole lines, and keeps the bytes. */
+  readonly write: (lines: Buffer) => void;
   readonly flush: () => void;
 }
 
@@ -48,11 +49,32 @@ async function openDestination(format: 'json' | 'pretty'): Promise<Destination> 
   if (format === 'pretty') {
     const { default: pretty } = await import('pino-pretty');
     const stream = pretty({ destination: 2, sync: true, ignore: 'pid,hostname' });
-    return { stream, write: (lines) => stream.write(lines), flush: () => undefined };
+    return { stream, write: (lines) => void stream.write(lines.toString()), flush: () => undefined };
   }
   const stream = pino.destination({ dest: 2, sync: false });
-  return { stream, write: (lines) => stream.write(lines), flush: () => flushNow(stream) };
+  return { stream, write: writeToStderr, flush: () => flushNow(stream) };
 }
+
+/** Beside pino's own stream: whole lines, so the two never mix within one. Nobody waits, and a reader that has gone harms nobody. */
+function writeToStderr(lines: Buffer): void {
+  write(2, lines, 0, lines.byteLength, null, (error, written) => {
+    const rest = error === null ? lines.subarray(written) : lines;
+    if (error !== null && error.code !== 'EAGAIN') return;
+    if (rest.byteLength > 0) setTimeout(() => writeToStderr(rest), error === null ? 0 : RETRY_MS).unref();
+  });
+}
+
+/** At the end of the program there is no later. */
+function writeNow(lines: Buffer): void {
+  try {
+    writeSync(2, lines);
+  } catch {
+    // The reader of stderr has gone, or does not read: there is nobody to tell.
+  }
+}
+
+/** A full pipe is asked again after this long. */
+const RETRY_MS = 10;
 
 function flushNow(stream: ReturnType<typeof pino.destination>): void {
   try {

@@ -25,8 +25,8 @@ export function findAgentKeyInHeaders(rawHeaders: readonly string[]): boolean {
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     const value = rawHeaders[index + 1] ?? '';
-    // The length first: few headers are long enough to hold a key.
-    if (value.length >= AGENT_KEY_LENGTH && findInString(value) && !AGENT_KEY_HEADERS.has(name.toLowerCase()))
+    // The length first: few headers are long enough to hold a key, and the one that is in every call is in its place.
+    if (value.length >= AGENT_KEY_LENGTH && !AGENT_KEY_HEADERS.has(name.toLowerCase()) && findInString(value))
       return true;
     if (name.length >= AGENT_KEY_LENGTH && findInString(name)) return true;
   }

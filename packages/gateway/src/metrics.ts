@@ -19,8 +19,8 @@ interface CallCount {
 export function createMetrics(auditLagSeconds: () => number): GatewayMetrics {
   const registry = new Registry();
   const registers = [registry];
-  /** By their labels joined; told to prom-client when somebody asks, since its own counting is too dear for every call. */
-  const counts = new Map<string, CallCount>();
+  /** By integration, then outcome and code; told to prom-client when somebody asks: its own counting is too dear for every call. */
+  const counts = new Map<string, Map<string | number, CallCount>>();
   new Counter({
     name: 'postern_calls_total',
     help: 'Calls by their end',
@@ -28,7 +28,7 @@ export function createMetrics(auditLagSeconds: () => number): GatewayMetrics {
     registers,
     collect() {
       this.reset();
-      for (const { labels, value } of counts.values()) this.inc(labels, value);
+      for (const byEnd of counts.values()) for (const { labels, value } of byEnd.values()) this.inc(labels, value);
     },
   });
   const seconds = new CountedHistogram(
@@ -56,13 +56,20 @@ export function createMetrics(auditLagSeconds: () => number): GatewayMetrics {
       // A question to the gateway itself, answered: no call.
       if (event.integration === undefined && event.code === undefined) return;
       const integration = event.url === undefined ? '-' : (event.integration ?? '-');
-      const outcome = outcomeOf(event);
-      const code = event.code ?? String(event.status ?? '-');
-      const key = `${integration} ${outcome} ${code}`;
-      let count = counts.get(key);
+      let byEnd = counts.get(integration);
+      if (byEnd === undefined) {
+        byEnd = new Map();
+        counts.set(integration, byEnd);
+      }
+      // A status alone is a call that passed; a code belongs to one outcome, but for those that can come before and after stage 9.
+      const end = event.code === undefined ? (event.status ?? 0) : outcomeOf(event) + event.code;
+      let count = byEnd.get(end);
       if (count === undefined) {
-        count = { labels: { integration, outcome, code }, value: 0 };
-        counts.set(key, count);
+        count = {
+          labels: { integration, outcome: outcomeOf(event), code: event.code ?? String(event.status ?? '-') },
+          value: 0,
+        };
+        byEnd.set(end, count);
       }
       count.value += 1;
       seconds.count(durationSeconds);

@@ -10,7 +10,7 @@ import { gather, openSession, type Session, showList, showResult } from '../sess
 const ROLES: readonly ApiAdminRole[] = ['owner', 'admin', 'approver', 'auditor', 'operator'];
 
 const COLUMNS: readonly Column<ApiAdmin>[] = [
-  { title: 'NAME', value: ({ name }) => name },
+  { title: 'NAME', value: ({ name }) => name, isWhole: true },
   { title: 'ROLE', value: ({ role }) => role },
   { title: 'TENANT', value: ({ tenant }) => tenant ?? '(all)' },
   { title: 'GROUPS', value: ({ groups }) => groups.join(', ') },

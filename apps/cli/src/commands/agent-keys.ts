@@ -78,7 +78,7 @@ function publicIdOf(given: string): string {
 
 function columnsAt(now: number): readonly Column<ApiAgentKey>[] {
   return [
-    { title: 'ID', value: ({ id }) => id },
+    { title: 'ID', value: ({ id }) => id, isWhole: true },
     { title: 'STATE', value: (key) => stateOf(key, now) },
     { title: 'SCOPES', value: ({ scopes }) => scopes.join(', ') },
     { title: 'CREATED', value: ({ createdAt }) => localTime(createdAt) },

@@ -20,7 +20,7 @@ const TRUST_LEVELS: Readonly<Record<TrustLevel, true>> = {
 };
 
 const COLUMNS: readonly Column<ApiAgent>[] = [
-  { title: 'NAME', value: ({ name }) => name },
+  { title: 'NAME', value: ({ name }) => name, isWhole: true },
   { title: 'OWNER', value: ({ owner }) => owner },
   { title: 'ROLES', value: ({ roles }) => roles.join(', ') },
   { title: 'TRUST', value: ({ trust }) => trust },

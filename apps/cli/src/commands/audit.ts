@@ -16,7 +16,7 @@ const COLUMNS: readonly Column<Entry>[] = [
   { title: 'WHAT', value: whatOf },
   { title: 'DECISION', value: ({ decision, rule }) => (rule === undefined ? decision : `${decision} (${rule})`) },
   { title: 'STATUS', value: ({ status, code }) => code ?? status },
-  { title: 'ID', value: ({ id }) => id },
+  { title: 'ID', value: ({ id }) => id, isWhole: true },
 ];
 
 interface ListOptions {

@@ -17,7 +17,7 @@ interface FileOption {
 }
 
 const COLUMNS: readonly Column<ApiIntegration>[] = [
-  { title: 'NAME', value: ({ name }) => name },
+  { title: 'NAME', value: ({ name }) => name, isWhole: true },
   { title: 'BASE URL', value: ({ baseUrl }) => baseUrl },
   {
     title: 'CREDENTIAL',

@@ -12,14 +12,9 @@ import { gather, openSession, showList, showResult } from '../session.ts';
 import type { YamlFile } from '../yaml-file.ts';
 
 const COLUMNS: readonly Column<ApiRule>[] = [
-  { title: 'ID', value: ({ id }) => id },
+  { title: 'ID', value: ({ id }) => id, isWhole: true },
   { title: 'EFFECT', value: ({ effect, hard }) => (hard ? `hard ${effect}` : effect) },
-  { title: 'AGENTS', value: ({ agents }) => listed(agents) },
-  { title: 'INTEGRATIONS', value: ({ integrations }) => listed(integrations) },
-  { title: 'ACTIONS', value: ({ actions }) => listed(actions) },
-  { title: 'METHODS', value: ({ methods }) => listed(methods) },
-  { title: 'HOSTS', value: ({ hosts }) => listed(hosts) },
-  { title: 'PATHS', value: ({ paths }) => listed(paths) },
+  { title: 'MATCHES', value: matchesOf },
   { title: 'STATE', value: ({ disabled }) => (disabled ? 'disabled' : 'in force') },
 ];
 
@@ -102,6 +97,11 @@ async function readRule(context: CliContext, id: string | undefined, options: Ru
   return { given: { id, effect: members.effect, ...hard, ...Object.fromEntries(lists) } };
 }
 
-function listed(items: readonly string[] | undefined): string {
-  return items?.join(', ') ?? '(any)';
+/** `agents coder; methods GET, HEAD`; a rule without lists matches everything. */
+function matchesOf(rule: ApiRule): string {
+  const given = LISTS.flatMap((name) => {
+    const items = rule[`${name}s`];
+    return items === undefined ? [] : [`${name}s ${items.join(', ')}`];
+  });
+  return given.join('; ') || 'every call';
 }

@@ -10,7 +10,7 @@ import { readSecretValue, type SecretSourceOptions } from '../secret-value.ts';
 import { gather, openSession, showList, showResult } from '../session.ts';
 
 const COLUMNS: readonly Column<ApiSecret>[] = [
-  { title: 'NAME', value: ({ name }) => name },
+  { title: 'NAME', value: ({ name }) => name, isWhole: true },
   { title: 'ENVIRONMENTS', value: ({ environments }) => environments?.join(', ') ?? '(all)' },
   { title: 'VERSION', value: ({ activeVersion }) => activeVersion },
   { title: 'WRITTEN', value: ({ updatedAt }) => localTime(updatedAt) },

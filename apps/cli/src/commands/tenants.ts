@@ -7,7 +7,7 @@ import { localTime } from '../output/times.ts';
 import { gather, openSession, showList, showResult } from '../session.ts';
 
 const COLUMNS: readonly Column<ApiTenant>[] = [
-  { title: 'NAME', value: ({ name }) => name },
+  { title: 'NAME', value: ({ name }) => name, isWhole: true },
   { title: 'CREATED', value: ({ createdAt }) => localTime(createdAt) },
 ];
 

@@ -27,6 +27,12 @@ describe('a table', () => {
     expect(line).toHaveLength(24);
   });
 
+  test('cuts no name that must be given back', () => {
+    const whole = COLUMNS.map((column) => ({ ...column, isWhole: column.title === 'NAME' }));
+    const [, line] = renderTable(whole, [{ name: 'a-name-that-is-long', path: '/short/path' }], 20).split('\n');
+    expect(line).toBe('a-name-that-is-long  /short/…');
+  });
+
   test('cuts nothing where the output is no terminal', () => {
     expect(renderTable(COLUMNS, [{ name: 'n', path: 'p'.repeat(500) }])).toContain('p'.repeat(500));
   });

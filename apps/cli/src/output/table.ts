@@ -3,6 +3,8 @@ import { visibleText } from './visible-text.ts';
 export interface Column<T> {
   readonly title: string;
   readonly value: (row: T) => string | number | boolean | undefined;
+  /** Never cut: a name that the reader must be able to give back. */
+  readonly isWhole?: boolean;
 }
 
 const GAP = '  ';
@@ -16,7 +18,7 @@ const WIDTH_MIN = 8;
 export function renderTable<T>(layout: readonly Column<T>[], rows: readonly T[], columns?: number): string {
   const lines = [layout.map(({ title }) => title), ...rows.map((row) => layout.map(({ value }) => cell(value(row))))];
   const widths = layout.map((_column, index) => Math.max(...lines.map((line) => lengthOf(line[index] ?? ''))));
-  if (columns !== undefined) fitInto(widths, columns);
+  if (columns !== undefined) fitInto(widths, columns, (index) => layout[index]?.isWhole === true);
   return lines.map((line) => `${formatLine(line, widths)}\n`).join('');
 }
 
@@ -26,13 +28,14 @@ function cell(value: string | number | boolean | undefined): string {
   return visibleText(String(value));
 }
 
-function fitInto(widths: number[], columns: number): void {
+function fitInto(widths: number[], columns: number, isWhole: (index: number) => boolean): void {
   const room = columns - GAP.length * (widths.length - 1);
   for (;;) {
     const total = widths.reduce((sum, width) => sum + width, 0);
-    const widest = Math.max(...widths);
-    if (total <= room || widest <= WIDTH_MIN) return;
-    widths[widths.indexOf(widest)] = widest - 1;
+    const widest = Math.max(WIDTH_MIN, ...widths.filter((_width, index) => !isWhole(index)));
+    if (total <= room || widest === WIDTH_MIN) return;
+    const index = widths.findIndex((width, place) => width === widest && !isWhole(place));
+    widths[index] = widest - 1;
   }
 }
 

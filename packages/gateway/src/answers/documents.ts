@@ -31,5 +31,24 @@ function send(client: ClientExchange, status: number, headers: string[], documen
   // A body that was not read to its end would be taken for the next request, or read in vain.
   if (!request.complete) headers.push('connection', 'close');
   response.writeHead(status, headers);
+  if (!request.complete) return endAfterRequest(client, body);
   response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+/** How long a refused client may go on sending the body nobody reads. */
+const LINGER_MS = 5_000;
+
+/**
+ * Answers now and ends when the client has sent its request: an end over unread bytes would reset the connection, and the client
+ * might lose the answer.
+ */
+function endAfterRequest({ request, response }: ClientExchange, body: Uint8Array): void {
+  if (request.method === 'HEAD') response.flushHeaders();
+  else response.write(body);
+  const end = () => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, LINGER_MS).unref();
+  request.once('end', end).once('close', end).resume();
 }

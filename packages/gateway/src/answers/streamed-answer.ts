@@ -34,7 +34,6 @@ export class StreamedAnswer implements Answer {
     this.#call = call;
     this.#completion = completion;
     this.#response.on('close', this.#onClose);
-    this.#response.on('drain', this.#onDrain);
   }
 
   attach(exchange: Exchange): void {
@@ -60,7 +59,9 @@ export class StreamedAnswer implements Answer {
       this.#response.end(chunk);
       return true;
     }
-    return this.#response.write(chunk);
+    const isTaken = this.#response.write(chunk);
+    if (!isTaken) this.#response.once('drain', this.#onDrain);
+    return isTaken;
   }
 
   onEnd(): void {
@@ -106,7 +107,6 @@ export class StreamedAnswer implements Answer {
   #leave(): void {
     this.#isOver = true;
     this.#response.off('close', this.#onClose);
-    this.#response.off('drain', this.#onDrain);
   }
 }
 
