@@ -1,3 +1,4 @@
+import { cp } from 'node:fs/promises';
 import path from 'node:path';
 import { startUpstream, temporaryFolder, type Upstream } from '@postern/testing';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -77,15 +78,25 @@ describe('when the audit store is down nothing is sent (acceptance vector 8)', (
     expect((await gateway.kill('SIGTERM')).code).toBe(0);
   });
 
-  test('a data folder that turns read-only: 503, not ready, and all is paired after a start on a sound disk', async () => {
+  test('a data folder that turns read-only: 503, then not ready; started on a sound disk, all is paired', async () => {
+    const first = upstream.requests.length;
     await using disk = await mountSmallDisk('ext4');
     await using gateway = await startGateway({ config: config(), dataFolder: path.join(disk.path, 'data') });
     expect((await get(gateway)).status).toBe(200);
     await disk.makeReadOnly();
     await callUntilRefused(gateway);
     await expectNothingSent(gateway);
+    await vi.waitFor(async () => {
+      const readyz = await call(gateway.dataUrl, '/readyz');
+      expect([readyz.status, readyz.json().dependencies.audit]).toEqual([503, 'failing']);
+    }, 10_000);
     expect((await call(gateway.dataUrl, '/healthz')).status).toBe(200);
     await gateway.kill('SIGKILL');
+    await using sound = await temporaryFolder();
+    await cp(gateway.dataFolder, path.join(sound.path, 'data'), { recursive: true });
+    await using again = await startGateway({ config: config(), dataFolder: path.join(sound.path, 'data') });
+    expect((await get(again)).status).toBe(200);
+    await expectAllPaired(again, first);
   });
 
   test.each(['full', 'read-only'])('a start on a data folder that is %s is refused with the reason', async (state) => {

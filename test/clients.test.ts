@@ -155,7 +155,7 @@ describe('the demo', () => {
         POSTERN_LISTEN: '127.0.0.1:0',
         POSTERN_ADMIN_LISTEN: '127.0.0.1:0',
       },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'ignore'],
       detached: true,
     });
     try {

@@ -10,11 +10,18 @@ const close = 'Connection: close\r\n';
 
 let upstream: Upstream;
 let gateway: RunningGateway;
+/** What a client gets that never ends its head; it takes as long as all other tests here. */
+let slow: Promise<{ text: string; seconds: number }>;
 
 beforeAll(async () => {
   upstream = await startUpstream();
   const environment = { POSTERN_PUBLIC_URL: 'https://gateway.example.com/postern' };
   gateway = await startGateway({ config: configOf([coder], [integration('api', upstream.url)]), environment });
+  const startedMs = performance.now();
+  slow = exchangeRaw(gateway.dataUrl, `GET /to/api/x HTTP/1.1\r\nHost: localhost\r\n${auth}X-Never-`).then((bytes) => ({
+    text: bytes.toString('latin1'),
+    seconds: (performance.now() - startedMs) / 1_000,
+  }));
 });
 
 afterAll(async () => {
@@ -223,6 +230,33 @@ test('two requests on one connection, the second sent before the first is answer
   const text = (await exchangeRaw(gateway.dataUrl, one + two)).toString('latin1');
   expect(text.match(/HTTP\/1\.1 200/g)).toHaveLength(2);
   expect(text.indexOf('/first')).toBeLessThan(text.indexOf('/second'));
+});
+
+describe('the host of the control plane', () => {
+  const answer = (fields: string, target = '/healthz') =>
+    sendRaw(gateway.adminUrl, `GET ${target} HTTP/1.1\r\n${fields}${close}\r\n`);
+
+  test.each(['localhost', '127.0.0.1:80', '[::1]'])('it answers for %s', async (host) => {
+    expect((await answer(`Host: ${host}\r\n`)).status).toBe(200);
+  });
+
+  test.each(['evil.test', '10.1.2.3', 'gateway.example.com', 'localhost.evil.test'])('421 for %s', async (host) => {
+    expect((await answer(`Host: ${host}\r\n`)).problem()).toMatchObject({ status: 421, code: 'unknown_host' });
+    expect((await answer('Host: localhost\r\n', `http://${host}/healthz`)).problem().code).toBe('unknown_host');
+  });
+
+  test('400 for none and for two', async () => {
+    expect((await answer('')).status).toBe(400);
+    expect((await answer('Host: localhost\r\nHost: evil.test\r\n')).status).toBe(400);
+  });
+});
+
+test('a head that does not arrive in 10 s is 408', async () => {
+  const { text, seconds } = await slow;
+  expect(text).toMatch(/^HTTP\/1\.1 408 /);
+  expect(JSON.parse(text.split('\r\n\r\n')[1] ?? '')).toMatchObject({ code: 'request_timeout', retryable: true });
+  expect(seconds).toBeGreaterThan(9);
+  expect(seconds).toBeLessThan(14);
 });
 
 test('an unknown path is 404, a wrong method 405, both as problems', async () => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { verifyKeyDigest } from '@postern/auth';
 import {
@@ -63,6 +64,7 @@ export const DEFAULT_TENANT = 'default';
 
 /** A lock of the operating system, held through SQLite: Node offers no other that dies with the process. */
 export function lockFile(path: string): { close(): void } | undefined {
+  closeSync(openSync(path, 'a', 0o600));
   const lock = new DatabaseSync(path);
   try {
     lock.exec('pragma locking_mode = exclusive; pragma busy_timeout = 0; begin exclusive');

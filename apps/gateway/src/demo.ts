@@ -90,7 +90,7 @@ async function keepAgent(
     (await repositories.agents.getByName(DEFAULT_TENANT, AGENT, context)) ??
     (await repositories.agents.create(
       DEFAULT_TENANT,
-      { name: AGENT, roles: ['developer'], trust: 'medium', disabled: false },
+      { name: AGENT, owner: 'demo', roles: ['developer'], trust: 'medium', disabled: false },
       'api',
       context,
     ));

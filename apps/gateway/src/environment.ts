@@ -93,6 +93,9 @@ const NOT_YET: readonly string[] = [
   'POSTERN_ENROL_TOKEN',
 ];
 
+/** Read by the command line alone. */
+const COMMAND_LINE_OWN: readonly string[] = ['POSTERN_ADMIN_URL', 'POSTERN_KEY'];
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A value of the environment that cannot be used. The message names the variable, what was wrong and what would be right. */
@@ -111,8 +114,7 @@ export function checkVariableNames(environment: Environment): string[] {
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith('POSTERN_') || value === undefined || value === '') continue;
     if (NOT_YET.includes(name)) throw new EnvironmentError(name, 'is not supported by this version; unset it');
-    // The command line's own.
-    if (name === 'POSTERN_ADMIN_URL') continue;
+    if (COMMAND_LINE_OWN.includes(name)) continue;
     if (!known.has(name)) unknown.push(name);
   }
   return unknown;
