@@ -86,7 +86,7 @@ describe('a bad value is refused with the variable’s name, what was wrong and 
     ['POSTERN_MASTER_KEY', 'nonsense', /id:base64|32 bytes/],
     ['POSTERN_MASTER_KEY', `k1:${base64(31)}`, /32/],
     ['POSTERN_MASTER_KEY', `k1:${base64(33)}`, /32/],
-    ['POSTERN_MASTER_KEY', `k1:${base64(32)},k1:${base64(32)}`, /k1/],
+    ['POSTERN_MASTER_KEY', `k1:${base64(32)},k1:${base64(32)}`, /the id/],
     ['POSTERN_MASTER_KEY_FILE', 'FILE:missing', /missing/],
     ['POSTERN_MASTER_KEY_FILE', 'FILE:garbage.pem', /id:base64|32 bytes/],
     ['POSTERN_MASTER_KEY_FILE', 'FILE:a-file', /empty|id:base64|32 bytes/],

@@ -20,6 +20,8 @@ import {
   type Gateway,
   type GatewayMetrics,
   Refusals,
+  type SecretVersion,
+  secretVersion,
   staleIntegrations,
 } from '@postern/gateway';
 import { createUndiciTransport, poolPrefix } from '@postern/proxy-runtime';
@@ -83,7 +85,7 @@ export async function compose(parts: Parts): Promise<Composition> {
   const inTransaction: RunInTransaction = (operation, context) => runInTransaction(db, operation, context);
   const journal = createSqliteCallJournal(db, { node: folder.node, boot: randomUUID(), now });
   const vault = createVault({ keyRing: keys.keyRing });
-  const secrets = createSecretCache({ open: (reference) => openActiveVersion(repositories, vault, reference) });
+  const secrets = createSecretCache({ open: (reference) => openSecret(repositories, vault, secretVersion(reference)) });
   const transport = createUndiciTransport();
   const metrics = createMetrics(() => journal.lag().oldestMs / 1_000);
   const directory = new Directory({
@@ -138,14 +140,11 @@ function changed(directory: Directory, secrets: SecretCache, tenant: string): vo
   directory.changed(tenant);
 }
 
-async function openActiveVersion(
-  repositories: DbRepositories,
-  vault: Vault,
-  { tenant, name }: { tenant: string; name: string },
-): Promise<Uint8Array> {
-  const found = await repositories.secrets.getActiveSecretEnvelope(tenant, name);
-  if (found === undefined) throw new Error(`secret ${name} of tenant ${tenant} does not exist`);
-  return vault.open({ tenant, name, version: found.version }, JSON.parse(found.envelope) as SecretEnvelope);
+async function openSecret(repositories: DbRepositories, vault: Vault, reference: SecretVersion): Promise<Uint8Array> {
+  const { tenant, name, version } = reference;
+  const found = await repositories.secrets.getSecretEnvelopeVersion(tenant, name, version);
+  if (found === undefined) throw new Error(`secret ${name} of tenant ${tenant} has no version ${version}`);
+  return vault.open(reference, JSON.parse(found.envelope) as SecretEnvelope);
 }
 
 function hostOf(url: string): string | undefined {

@@ -17,7 +17,7 @@ export interface ControlPlaneParts {
 }
 
 /** Specification section 4, as the server without TLS has them. */
-const HEAD_LIMITS = { maxHeaderSize: 32_768, headersTimeout: 10_000 } as const;
+const HEAD_LIMITS = { maxHeaderSize: 32_768, headersTimeout: 10_000, handshakeTimeout: 10_000 } as const;
 
 /** The control plane's HTTP server, not listening yet. */
 export async function createControlPlane(parts: ControlPlaneParts): Promise<{ readonly server: Server }> {

@@ -10,6 +10,8 @@ export interface DataFolder {
   readonly node: string;
   /** The file's text; made by `make` (mode 0600) when it is not there. */
   keep(name: string, make: () => string): string;
+  /** Writes the file anew, all or nothing. */
+  replace(name: string, text: string): void;
   /** Tells the command line where the gateway listens; removed at stop. */
   announce(addresses: { data: string; admin: string }): void;
   /** Gives up the lock. */
@@ -38,8 +40,6 @@ export function openDataFolder(path: string, lockFile: LockFile): DataFolder {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     chmodSync(path, 0o700);
     writeIfAbsent(join(path, '.gitignore'), '*\n');
-    rmSync(spoolFolder, { recursive: true, force: true });
-    mkdirSync(spoolFolder, { mode: 0o700 });
   } catch (error) {
     throw new DataFolderError(
       `The data folder ${path} cannot be written (${codeOf(error)}). Free space, mend its rights, or name another with POSTERN_DATA_DIR.`,
@@ -52,6 +52,9 @@ export function openDataFolder(path: string, lockFile: LockFile): DataFolder {
       `Another gateway runs on the data folder ${path}. Stop it, or name another folder with POSTERN_DATA_DIR.`,
     );
   }
+  // Only now: until the lock was had the spool may have been another's.
+  rmSync(spoolFolder, { recursive: true, force: true });
+  mkdirSync(spoolFolder, { mode: 0o700 });
   const keep = (name: string, make: () => string) => keepFile(join(path, name), make);
   const runFile = join(path, RUN_FILE);
   return {
@@ -59,6 +62,7 @@ export function openDataFolder(path: string, lockFile: LockFile): DataFolder {
     spoolFolder,
     node: keep('node-id', () => `node-${randomUUID().slice(0, 8)}`),
     keep,
+    replace: (name, text) => writeWhole(join(path, name), text),
     announce: (addresses) =>
       writeFileSync(runFile, `${JSON.stringify({ ...addresses, pid: process.pid })}\n`, { mode: 0o600 }),
     release: () => {
@@ -83,6 +87,11 @@ function keepFile(path: string, make: () => string): string {
     return text;
   }
   const text = make();
+  writeWhole(path, text);
+  return text;
+}
+
+function writeWhole(path: string, text: string): void {
   const unfinished = `${path}.new`;
   try {
     writeFileSync(unfinished, `${text}\n`, { mode: 0o600, flush: true });
@@ -90,7 +99,6 @@ function keepFile(path: string, make: () => string): string {
   } catch (error) {
     throw new DataFolderError(`${path} cannot be written (${codeOf(error)}).`, { cause: error });
   }
-  return text;
 }
 
 /** The checkout that the folder lies in, if any: agents that work on it could read the keys. */

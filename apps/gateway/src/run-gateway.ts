@@ -1,4 +1,4 @@
-import { createListener, stopListener } from '@postern/gateway';
+import { createListener, stopListener, trackConnections } from '@postern/gateway';
 import { bind, urlOf } from './bind.ts';
 import { type Composition, compose, DEFAULT_TENANT, lockFile, type RunState } from './compose.ts';
 import { createControlPlane, writeDependencies } from './control-plane.ts';
@@ -86,6 +86,7 @@ async function start(parts: StartParts): Promise<RunningGateway> {
     dependencies,
   });
   const control = await createControlPlane({ settings, log, keys, composition, unsafeAddressCeiling });
+  trackConnections(control.server);
   const dataBound = await bind(dataServer, settings.data.bind, 'POSTERN_LISTEN');
   const adminBound = await bind(control.server, settings.admin.bind, 'POSTERN_ADMIN_LISTEN');
   state.listeners.push(dataBound, adminBound);

@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import type { ListenerTls } from '@postern/gateway';
-import { cidrSchema } from '@postern/schemas';
+import { cidrSchema, NAME_PATTERN } from '@postern/schemas';
 import { type Environment, EnvironmentError } from './environment.ts';
 
 /** Where a listener binds. Port 0: any free one. */
@@ -26,6 +28,8 @@ export interface Settings {
   readonly databaseFile: string;
   /** Text of the key ring; undefined: the data folder's own. */
   readonly masterKey: string | undefined;
+  /** Which variable it came from, to name in refusals. */
+  readonly masterKeyVariable: string;
   readonly adminToken: string | undefined;
   /** undefined: `postern.yaml` if present; empty: none. */
   readonly configFile: string | undefined;
@@ -52,9 +56,10 @@ export function readSettings(environment: Environment): Settings {
     trustedProxies: networks(environment, 'POSTERN_TRUSTED_PROXIES') ?? [],
     databaseFile: databaseFile(get('POSTERN_DATABASE_URL'), dataFolder),
     masterKey: masterKey(environment),
+    masterKeyVariable: get('POSTERN_MASTER_KEY') === undefined ? 'POSTERN_MASTER_KEY_FILE' : 'POSTERN_MASTER_KEY',
     adminToken: get('POSTERN_ADMIN_TOKEN'),
     configFile: environment['POSTERN_CONFIG'],
-    environment: get('POSTERN_ENVIRONMENT'),
+    environment: environmentName(get('POSTERN_ENVIRONMENT')),
     dnsServers: dnsServers(get('POSTERN_DNS_SERVERS')),
     unsafeAllowAddresses: networks(environment, 'POSTERN_UNSAFE_ALLOW_ADDRESSES'),
     logLevel: oneOf(environment, 'POSTERN_LOG_LEVEL', LOG_LEVELS) ?? 'info',
@@ -108,7 +113,26 @@ function tlsFiles(environment: Environment, prefix: string): ListenerTls | undef
     const missing = cert === undefined ? 'TLS_CERT_FILE' : 'TLS_KEY_FILE';
     throw new EnvironmentError(`${prefix}${missing}`, 'is missing; certificate and key come together');
   }
+  checkTls(prefix, { cert, key, clientCa });
   return { cert, key, clientCa };
+}
+
+/** OpenSSL's own words tell neither which file nor what would be right. */
+function checkTls(prefix: string, { cert, key, clientCa }: ListenerTls): void {
+  const refuse = (name: string, problem: string, attempt: () => void) => {
+    try {
+      attempt();
+    } catch {
+      throw new EnvironmentError(`${prefix}${name}`, problem);
+    }
+  };
+  refuse('TLS_CERT_FILE', 'the file holds no PEM certificate', () => new X509Certificate(cert));
+  refuse('TLS_KEY_FILE', 'the file holds no PEM private key without passphrase', () => createPrivateKey(key));
+  refuse('TLS_KEY_FILE', `the key does not match the certificate of ${prefix}TLS_CERT_FILE`, () =>
+    createSecureContext({ cert, key }),
+  );
+  if (clientCa !== undefined)
+    refuse('CLIENT_CA_FILE', 'the file holds no PEM certificate', () => new X509Certificate(clientCa));
 }
 
 function fileOf(environment: Environment, name: string): string | undefined {
@@ -127,7 +151,11 @@ function publicUrl(environment: Environment, name: string): string | undefined {
   const url = URL.parse(text);
   const isBase =
     url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '' && url.username === '';
-  if (!isBase) throw new EnvironmentError(name, `"${text}" is not a base URL such as https://postern.example.com`);
+  if (!isBase)
+    throw new EnvironmentError(
+      name,
+      'is not a base URL such as https://postern.example.com, without user, query or fragment',
+    );
   return text.replace(/\/+$/, '');
 }
 
@@ -144,7 +172,14 @@ function networks(environment: Environment, name: string): string[] | undefined 
 
 function databaseFile(url: string | undefined, dataFolder: string): string {
   if (url === undefined || url === 'sqlite:') return join(dataFolder, 'postern.db');
-  if (url.startsWith('sqlite:')) return resolve(url.slice('sqlite:'.length));
+  if (url.startsWith('sqlite:')) {
+    const file = resolve(url.slice('sqlite:'.length));
+    if (existsSync(dirname(file))) return file;
+    throw new EnvironmentError(
+      'POSTERN_DATABASE_URL',
+      `the folder ${dirname(file)} does not exist; make it, or leave the variable unset`,
+    );
+  }
   throw new EnvironmentError(
     'POSTERN_DATABASE_URL',
     'this version stores in SQLite alone; use sqlite:PATH or leave it unset',
@@ -163,15 +198,22 @@ function masterKey(environment: Environment): string | undefined {
 function dnsServers(text: string | undefined): string[] | undefined {
   return text?.split(',').map((item) => {
     const server = item.trim();
-    const host = /^(?:\[([^\]]+)\]|([^:]+))(?::[0-9]{1,5})?$/.exec(server);
-    if (isIP(host?.[1] ?? host?.[2] ?? '') === 0) {
+    const host = /^(?:\[([^\]]+)\]|([^:]+)):([0-9]{1,5})$/.exec(server);
+    const port = Number(host?.[3] ?? 0);
+    if (isIP(host?.[1] ?? host?.[2] ?? '') === 0 || port < 1 || port > 65_535) {
       throw new EnvironmentError(
         'POSTERN_DNS_SERVERS',
-        `"${server}" is not an IP address with an optional port, such as 10.0.0.53:53`,
+        `"${server}" is not an IP address with a port, such as 10.0.0.53:53`,
       );
     }
     return server;
   });
+}
+
+/** It becomes part of a file's name. */
+function environmentName(text: string | undefined): string | undefined {
+  if (text === undefined || NAME_PATTERN.test(text)) return text;
+  throw new EnvironmentError('POSTERN_ENVIRONMENT', `"${text}" is not a name of letters, digits, ".", "_" and "-"`);
 }
 
 function flag(environment: Environment, name: string): boolean {

@@ -149,6 +149,8 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ConfigFileError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`, { cause: error });
+    throw new ConfigFileError(`POSTERN_CONFIG: ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`, {
+      cause: error,
+    });
   }
 }

@@ -10,10 +10,18 @@ import type { FastifyRequest } from 'fastify';
 export function createCheckHost(publicUrl: string | undefined): (request: FastifyRequest) => void {
   const publicHost = publicUrl === undefined ? undefined : new URL(publicUrl).hostname.toLowerCase();
   return (request) => {
+    // RFC 9112 section 3.2: more than one, and readers differ in which one counts.
+    if (countOf(request.raw.rawHeaders, 'host') > 1) {
+      throw new Rejection('malformed_request', 'The request has more than one Host field.');
+    }
     const host = hostOf(request);
     if (host !== undefined && (host === publicHost || isLoopback(host) || isOwnLiteral(host, request))) return;
     throw new Rejection('unknown_host', 'The control plane does not answer for this host.');
   };
+}
+
+function countOf(rawHeaders: readonly string[], name: string): number {
+  return rawHeaders.filter((item, index) => index % 2 === 0 && item.toLowerCase() === name).length;
 }
 
 /** Without port; an IPv6 literal in brackets. Undefined for what is no authority. */

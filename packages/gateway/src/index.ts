@@ -1,13 +1,14 @@
 export { type ArrivalHosts, createArrivalHosts } from './arrival-hosts.ts';
 export { type CompiledTenant, createTenantCompiler } from './directory/compiled-tenant.ts';
 export { Directory, type DirectoryOptions } from './directory/directory.ts';
+export { type SecretVersion, secretVersion } from './directory/secret-version.ts';
 export { staleIntegrations } from './directory/stale-integrations.ts';
 export type { CallLog, CallMetrics, Gateway } from './gateway.ts';
 export { createListener, type ListenerTls } from './listener.ts';
 export { createMetrics, type GatewayMetrics } from './metrics.ts';
 export { Refusals } from './refusals.ts';
 export { createRequestIds } from './request-id.ts';
-export { stopListener } from './stop-listener.ts';
+export { stopListener, trackConnections } from './stop-listener.ts';
 export { createTrustedProxies, type TrustedProxies } from './trusted-proxies.ts';
 export { type Readiness, readiness } from './ways-in/health.ts';
 export type { WideEvent } from './wide-event.ts';

@@ -5,6 +5,7 @@ import { type ErrorCode, PROBLEM_MEDIA_TYPE, Rejection, toProblem } from '@poste
 import { answerProblem } from './answers/documents.ts';
 import type { Gateway } from './gateway.ts';
 import { serveRequest } from './serve.ts';
+import { trackConnections } from './stop-listener.ts';
 
 export interface ListenerTls {
   /** PEM. */
@@ -21,8 +22,8 @@ const HEAD_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 300_000;
 /** Longer than the keep-alive of common clients, so that they close first and never write into a closing connection. */
 const KEEP_ALIVE_MS = 65_000;
-/** How long a refused client may go on sending the body nobody reads. */
-const LINGER_MS = 5_000;
+/** How long a client that was refused by hand may keep its side open. */
+const LINGER_MS = 1_000;
 
 /**
  * The data plane's HTTP server. Knows HTTP's edges alone: what the parser refuses, what never becomes a request, and how
@@ -40,6 +41,7 @@ export function createListener(gateway: Gateway, tls?: ListenerTls): Server {
     noDelay: true,
   };
   const server = tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tlsOptions(tls) });
+  trackConnections(server);
   // Node drops fields over its own count without a word; the first stage counts and refuses.
   server.maxHeadersCount = 0;
   server.on('request', (request, response) => serve(gateway, request, response, false));
@@ -60,26 +62,30 @@ export function createListener(gateway: Gateway, tls?: ListenerTls): Server {
 
 function tlsOptions(tls: ListenerTls): Record<string, unknown> {
   const client = tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true };
-  return { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'], ...client };
+  return {
+    cert: tls.cert,
+    key: tls.key,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: HEAD_TIMEOUT_MS,
+    ...client,
+  };
 }
 
 function serve(gateway: Gateway, request: IncomingMessage, response: ServerResponse, continueExpected: boolean): void {
+  // A pipelined request waits for its turn: before that nobody would tell that its client has left.
+  if (response.socket === null) {
+    response.once('socket', () => serve(gateway, request, response, continueExpected));
+    return;
+  }
   if (gateway.isStopping()) response.shouldKeepAlive = false;
-  void serveRequest(gateway, { request, response, continueExpected }).then(() => {
-    if (!request.complete && !request.destroyed) linger(request);
-  });
-}
-
-/** Lets a refused client finish sending, so that it reads the refusal instead of a reset; not for long. */
-function linger(request: IncomingMessage): void {
-  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
-  timer.unref();
-  request.socket.once('close', () => clearTimeout(timer));
-  request.resume();
+  void serveRequest(gateway, { request, response, continueExpected });
 }
 
 function refuseUnparsed(gateway: Gateway, error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Refused already: what still comes is passed over.
+  if (socket.writableEnded && !socket.destroyed) return;
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy();
     return;
   }
@@ -98,6 +104,15 @@ function refuseUnparsed(gateway: Gateway, error: NodeJS.ErrnoException, socket: 
   }
 }
 
+/**
+ * A call that arrived whole before the fault has the connection: the client would take a refusal for its answer. Node gives no
+ * other way to ask than its own `_httpMessage`, the response whose turn it is.
+ */
+function isAnswering(socket: Duplex): boolean {
+  const { _httpMessage: response } = socket as { _httpMessage?: ServerResponse | null };
+  return response != null && (response.headersSent || response.req.complete);
+}
+
 /** An answer on a connection whose parser has given up: written by hand, and the last thing on it. */
 function refuseRaw(gateway: Gateway, socket: Duplex, code: ErrorCode, detail: string): void {
   const requestId = gateway.newRequestId();
@@ -110,5 +125,11 @@ function refuseRaw(gateway: Gateway, socket: Duplex, code: ErrorCode, detail: st
     `postern-request-id: ${requestId}`,
     'connection: close',
   ];
+  // Node has let go of a CONNECT's socket: an error nobody listens for would end the process, and an open one would stay.
+  socket.on('error', () => socket.destroy());
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  // Closing over unread bytes would reset the connection, and the client might lose the answer.
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
 }

@@ -1,5 +1,5 @@
 import type { CallJournal } from '@postern/db/ports';
-import type { EntryDraft, EntryType, Rejection } from '@postern/schemas';
+import type { EntryDraft, EntryType, ErrorCode, Rejection } from '@postern/schemas';
 import type { WideEvent } from './wide-event.ts';
 
 const FLUSH_EVERY_MS = 60_000;
@@ -16,6 +16,7 @@ export class Refusals {
   readonly #now: () => number;
   /** The log that unauthenticated refusals go to. */
   readonly #strangersTenant: string;
+  /** By code and address. */
   readonly #strangers = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -26,12 +27,13 @@ export class Refusals {
   }
 
   record(event: WideEvent, rejection: Rejection): void {
-    if (event.tenant === undefined) return this.#countStranger(event.clientAddress ?? OTHER_ADDRESSES);
+    if (event.tenant === undefined) return this.#countStranger(event.clientAddress ?? OTHER_ADDRESSES, rejection.code);
     this.#journal.recordRefusal(refusalEntry(event, event.tenant, rejection, this.#now()));
   }
 
-  #countStranger(address: string): void {
-    const key = this.#strangers.has(address) || this.#strangers.size < ADDRESSES_MAX ? address : OTHER_ADDRESSES;
+  #countStranger(address: string, code: ErrorCode): void {
+    const own = `${code} ${address}`;
+    const key = this.#strangers.has(own) || this.#strangers.size < ADDRESSES_MAX ? own : `${code} ${OTHER_ADDRESSES}`;
     this.#strangers.set(key, (this.#strangers.get(key) ?? 0) + 1);
     this.#timer ??= setTimeout(() => this.flush(), FLUSH_EVERY_MS).unref();
   }
@@ -40,12 +42,13 @@ export class Refusals {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const [address, count] of this.#strangers) {
+    for (const [key, count] of this.#strangers) {
+      const [code = '', address = ''] = key.split(' ');
       this.#journal.recordRefusal({
         at: this.#now(),
         tenant: this.#strangersTenant,
         type: 'denied',
-        code: 'unauthenticated',
+        code,
         addresses: [address],
         count,
       });

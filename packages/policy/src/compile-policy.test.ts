@@ -211,11 +211,16 @@ describe('references', () => {
     expect(refer({ agents: ['ghost'], disabled: true })).toHaveLength(1);
   });
 
-  it('are not checked when told so, or when the bundle lists none', () => {
+  it('are not checked when told so, or when the bundle has no list', () => {
     const rule = { agents: ['ghost'], integrations: ['gitlab'], actions: ['x'] };
     expect(refer(rule, { checkReferences: false })).toEqual([]);
     expect(issuesOf({ rules: [{ ...allow, ...rule }] })).toEqual([]);
-    expect(issuesOf({ agents: [], integrations: [], rules: [{ ...allow, ...rule }] })).toEqual([]);
+  });
+
+  it('are held against an empty list', () => {
+    const rule = { ...allow, agents: ['ghost'], integrations: ['gitlab'] };
+    const fields = issuesOf({ agents: [], integrations: [], rules: [rule] }).map(({ field }) => field);
+    expect(fields).toEqual(['agents[0]', 'integrations[0]']);
   });
 
   it('to actions are not checked where a template may bring them', () => {

@@ -18,7 +18,7 @@ export interface PolicyBundle {
 }
 
 export interface CompileOptions {
-  /** Refuse agents, integrations and actions that the bundle's own lists lack. Default true; a list that is absent or empty is not held against a rule. */
+  /** Refuse agents, integrations and actions that the bundle's own lists lack. Default true; a list that is absent is not held against a rule. */
   readonly checkReferences?: boolean;
 }
 

@@ -1,7 +1,7 @@
 import { isRecord, type Report, type Selectors } from './read-rule.ts';
 import type { SelectingField } from './rule.ts';
 
-/** The names a bundle lists. Undefined where it lists none: then no reference of that kind can be judged. */
+/** The names a bundle lists. Undefined where it has no list: then no reference of that kind can be judged. */
 export interface KnownNames {
   readonly agents: ReadonlySet<string> | undefined;
   /** By integration its actions; undefined where they are not listed here (a template has more). */
@@ -12,8 +12,8 @@ export function knownNames(agents: unknown, integrations: unknown): KnownNames {
   const agentNames = namedItems(agents).map(({ name }) => name);
   const known = new Map(namedItems(integrations).map((item) => [item.name, actionNames(item)]));
   return {
-    agents: agentNames.length === 0 ? undefined : new Set(agentNames),
-    integrations: known.size === 0 ? undefined : known,
+    agents: Array.isArray(agents) ? new Set(agentNames) : undefined,
+    integrations: Array.isArray(integrations) ? known : undefined,
   };
 }
 

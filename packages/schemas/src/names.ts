@@ -41,11 +41,15 @@ export const base64Schema = z
   .regex(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, 'must be base64 with padding');
 
 const CIDR_V4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\/(?:3[0-2]|[12]?\d))?$/;
-const CIDR_V6 = /^[0-9A-Fa-f:.]{2,45}(?:\/(?:12[0-8]|1[01]\d|\d?\d))?$/;
+const CIDR_V6 = /^([0-9A-Fa-f:.]{2,45})(?:\/(?:12[0-8]|1[01]\d|\d?\d))?$/;
+
+function isCidrV6(text: string): boolean {
+  const address = CIDR_V6.exec(text)?.[1];
+  // The URL parser knows what an IPv6 address is; this package imports no other.
+  return address?.includes(':') === true && URL.canParse(`http://[${address}]/`);
+}
 
 /** An IPv4 or IPv6 network, `10.0.0.0/8`, or one address. */
-export const cidrSchema = z
-  .string()
-  .refine((text) => CIDR_V4.test(text) || (text.includes(':') && CIDR_V6.test(text)), {
-    message: 'must be an address or a network such as 10.0.0.0/8 or fd00::/8',
-  });
+export const cidrSchema = z.string().refine((text) => CIDR_V4.test(text) || isCidrV6(text), {
+  message: 'must be an address or a network such as 10.0.0.0/8 or fd00::/8',
+});

@@ -1,4 +1,4 @@
-import type { Exchange, ExchangeSink } from '@postern/proxy-runtime';
+import type { Exchange, ExchangeSink, RedirectScope } from '@postern/proxy-runtime';
 import type { Gateway } from '../gateway.ts';
 import type { GuardedCall } from '../stages/guard-target.ts';
 
@@ -12,4 +12,14 @@ export interface Answer extends ExchangeSink {
   begin(gateway: Gateway, call: GuardedCall, completion: Completion): void;
   /** Gives the running exchange, to pause, resume and abort it. */
   attach(exchange: Exchange): void;
+}
+
+/** Where links of the call's answer may lead, and what they become. */
+export function linkScope(gateway: Gateway, { allowed }: GuardedCall): RedirectScope {
+  const { integration, target } = allowed.call;
+  return {
+    requestUrl: target.hasQuery ? target.url.slice(0, target.url.indexOf('?')) : target.url,
+    base: integration.lane.base,
+    prefix: `${gateway.publicUrl()}/to/${integration.name}`,
+  };
 }

@@ -3,7 +3,8 @@ import type { ClientExchange } from '../client-exchange.ts';
 import type { Gateway } from '../gateway.ts';
 import type { GuardedCall } from '../stages/guard-target.ts';
 import { ForwardRejection, settle } from '../stages/settle.ts';
-import type { Answer, Completion } from './answer.ts';
+import { type Answer, type Completion, linkScope } from './answer.ts';
+import { rewriteLinks } from './rewrite-links.ts';
 
 export interface CollectedResponse {
   readonly status: number;
@@ -49,7 +50,9 @@ export class CollectedAnswer implements Answer {
 
   onHead(status: number, headers: string[]): void {
     this.#status = status;
-    this.#headers = filterResponseHeaders(headers, this.#call.allowed.call.integration.headerPolicy);
+    const passed = filterResponseHeaders(headers, this.#call.allowed.call.integration.headerPolicy);
+    rewriteLinks(passed, () => linkScope(this.#gateway, this.#call));
+    this.#headers = passed;
   }
 
   onData(chunk: Uint8Array): boolean {

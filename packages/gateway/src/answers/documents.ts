@@ -3,7 +3,12 @@ import type { ClientExchange } from '../client-exchange.ts';
 
 /** Answers with a JSON document of the gateway's own. */
 export function answerJson(client: ClientExchange, status: number, document: unknown, requestId: string): void {
-  send(client, status, ['content-type', 'application/json', 'postern-request-id', requestId], document);
+  answerJsonText(client, status, JSON.stringify(document), requestId);
+}
+
+/** The same for a document that is text already. */
+export function answerJsonText(client: ClientExchange, status: number, text: string, requestId: string): void {
+  send(client, status, ['content-type', 'application/json', 'postern-request-id', requestId], text);
 }
 
 /** Answers with an RFC 9457 problem document. A response that has begun already is cut instead. */
@@ -13,7 +18,7 @@ export function answerProblem(client: ClientExchange, rejection: Rejection, requ
     return;
   }
   const problem = toProblem(rejection, requestId);
-  send(client, problem.status, problemHeaders(problem), problem);
+  send(client, problem.status, problemHeaders(problem), JSON.stringify(problem));
 }
 
 function problemHeaders(problem: Problem): string[] {
@@ -24,9 +29,9 @@ function problemHeaders(problem: Problem): string[] {
   return headers;
 }
 
-function send(client: ClientExchange, status: number, headers: string[], document: unknown): void {
+function send(client: ClientExchange, status: number, headers: string[], text: string): void {
   const { request, response } = client;
-  const body = Buffer.from(JSON.stringify(document));
+  const body = Buffer.from(text);
   headers.push('content-length', String(body.byteLength), 'cache-control', 'no-store');
   // A body that was not read to its end would be taken for the next request, or read in vain.
   if (!request.complete) headers.push('connection', 'close');

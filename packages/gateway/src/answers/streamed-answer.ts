@@ -4,7 +4,8 @@ import type { ClientExchange } from '../client-exchange.ts';
 import type { Gateway } from '../gateway.ts';
 import type { GuardedCall } from '../stages/guard-target.ts';
 import { type Ending, ForwardRejection, resultOf, settle } from '../stages/settle.ts';
-import type { Answer, Completion } from './answer.ts';
+import { type Answer, type Completion, linkScope } from './answer.ts';
+import { rewriteLinks } from './rewrite-links.ts';
 
 /**
  * Passes the answer on as it comes, at the client's pace.
@@ -46,6 +47,7 @@ export class StreamedAnswer implements Answer {
     this.#status = status;
     const { integration } = this.#call.allowed.call;
     const passed = filterResponseHeaders(headers, integration.headerPolicy);
+    rewriteLinks(passed, () => linkScope(this.#gateway, this.#call));
     this.#bytesLeft = announcedLength(passed);
     for (const item of this.#extraHeaders) passed.push(item);
     this.#response.writeHead(status, passed);
@@ -78,8 +80,15 @@ export class StreamedAnswer implements Answer {
       this.#completion.reject(new ForwardRejection(failure));
       return;
     }
-    this.#response.destroy();
+    this.#cut();
     this.#finish({ result: resultOf(failure), status: this.#status, code: failure.code });
+  }
+
+  /** No last chunk, or too few bytes, tell the client. HTTP/1.0 has neither for a body without length: a reset does. */
+  #cut(): void {
+    const { socket, req } = this.#response;
+    if (req.httpVersionMinor === 0 && this.#bytesLeft === Number.POSITIVE_INFINITY) socket?.resetAndDestroy();
+    this.#response.destroy();
   }
 
   #onDrain = (): void => {

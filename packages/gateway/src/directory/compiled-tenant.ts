@@ -13,7 +13,8 @@ import {
 } from '@postern/proxy-runtime';
 import type { Action, Integration } from '@postern/schemas';
 import { type AllowVerdict, compileTargetPolicy, type TargetPolicy } from '@postern/ssrf-guard';
-import type { Secret } from '@postern/vault';
+import type { CachedSecretReference, Secret } from '@postern/vault';
+import { cachedSecret } from './secret-version.ts';
 
 /** One tenant's configuration, ready to judge calls. Immutable but for the lanes' counters; a change makes a new one. */
 export interface CompiledTenant {
@@ -23,7 +24,14 @@ export interface CompiledTenant {
   /** Tells whether the policy must be compiled anew: identities and versions of all that it was made of. */
   readonly policySource: string;
   readonly integrations: ReadonlyMap<string, CompiledIntegration>;
-  readonly secrets: ReadonlyMap<string, SecretRecord>;
+  readonly secrets: ReadonlyMap<string, TenantSecret>;
+}
+
+/** A secret as one version of the configuration knows it. */
+export interface TenantSecret {
+  readonly record: SecretRecord;
+  /** Of the version that was active then. */
+  readonly reference: CachedSecretReference;
 }
 
 /** One integration with everything precomputed that does not depend on the call. */
@@ -69,9 +77,14 @@ export function createTenantCompiler(transport: Transport): CompileTenant {
       policySource,
       policy: former?.policySource === policySource ? former.policy : compileRules(snapshot),
       integrations: new Map(integrations.map((integration) => [integration.name, integration])),
-      secrets: new Map(snapshot.secrets.map((secret) => [secret.name, secret])),
+      secrets: new Map(snapshot.secrets.map((record) => [record.name, tenantSecret(record)])),
     };
   };
+}
+
+function tenantSecret(record: SecretRecord): TenantSecret {
+  const { tenant, name, activeVersion: version } = record;
+  return { record, reference: cachedSecret({ tenant, name, version }) };
 }
 
 function sourceOf(record: { readonly tenant: string; readonly id: string; readonly version: number }): string {

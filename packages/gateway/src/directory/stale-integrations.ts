@@ -10,7 +10,7 @@ export function staleIntegrations(former: CompiledTenant, current: CompiledTenan
       if (current.integrations.get(integration.name) !== integration) return true;
       const { secretName } = integration.credential;
       if (secretName === undefined) return false;
-      return former.secrets.get(secretName)?.activeVersion !== current.secrets.get(secretName)?.activeVersion;
+      return former.secrets.get(secretName)?.reference.name !== current.secrets.get(secretName)?.reference.name;
     })
     .map((integration) => integration.name);
 }

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { findAgentKeyText } from '@postern/auth';
 import { Rejection } from '@postern/schemas';
 import { hostOfAuthority } from '../arrival-hosts.ts';
 import type { ClientExchange } from '../client-exchange.ts';
@@ -44,6 +45,8 @@ export function admit(gateway: Gateway, exchange: ClientExchange, event: WideEve
   if (request.headers.upgrade !== undefined && !isIgnorableUpgrade(request.headers.upgrade)) {
     throw new Rejection('upgrade_unsupported', 'Protocol upgrades, WebSocket among them, are not supported.');
   }
+  // Claims do not exist yet, and whoever sends a key must not believe that they do.
+  if (request.headers['idempotency-key'] !== undefined) exchange.response.setHeader('postern-idempotency', 'none');
   const requestTarget = originForm(gateway, url, fields.host);
   return { exchange, event, method, requestTarget, rawHeaders, clientAddress };
 }
@@ -73,7 +76,7 @@ function checkFields(gateway: Gateway, rawHeaders: readonly string[]): HeadField
         }
         break;
       case 12:
-        if (isNamed(name, 'x-request-id')) correlation = value.slice(0, 128);
+        if (isNamed(name, 'x-request-id')) correlation = findAgentKeyText(value) ? undefined : value.slice(0, 128);
         break;
     }
   }

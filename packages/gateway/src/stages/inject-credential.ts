@@ -3,7 +3,7 @@ import { filterRequestHeaders, type OutgoingRequest } from '@postern/proxy-runti
 import { Rejection } from '@postern/schemas';
 import type { Secret } from '@postern/vault';
 import type { RequestBody } from '../body/request-body.ts';
-import type { CompiledIntegration } from '../directory/compiled-tenant.ts';
+import type { CompiledIntegration, TenantSecret } from '../directory/compiled-tenant.ts';
 import type { Gateway } from '../gateway.ts';
 import type { Intent } from './record-intent.ts';
 import type { ResolvedCall } from './resolve.ts';
@@ -19,8 +19,8 @@ export function injectCredential(gateway: Gateway, intent: Intent): Credentialed
   const { call } = intent.guarded.allowed;
   const { credential } = call.integration;
   if (credential.secretName === undefined) return { intent, request: outgoing(gateway, call, undefined) };
-  checkEntitled(call, credential.secretName);
-  const secret = gateway.secrets.get({ tenant: call.integration.tenant, name: credential.secretName });
+  const { reference } = entitledSecret(call, credential.secretName);
+  const secret = gateway.secrets.get(reference);
   if (secret instanceof Promise) {
     return secret.then(
       (opened) => ({ intent, request: outgoing(gateway, call, opened) }),
@@ -33,16 +33,18 @@ export function injectCredential(gateway: Gateway, intent: Intent): Credentialed
 }
 
 /** A secret is opened only for an agent whose environment both the secret and the integration list. */
-function checkEntitled(call: ResolvedCall, secretName: string): void {
+function entitledSecret(call: ResolvedCall, secretName: string): TenantSecret {
   const { caller, integration } = call;
-  const record = caller.tenant.secrets.get(secretName);
-  if (record === undefined) throw unavailable(new Error(`secret ${secretName} does not exist`));
+  const secret = caller.tenant.secrets.get(secretName);
+  if (secret === undefined) throw unavailable(new Error(`secret ${secretName} does not exist`));
+  const { record } = secret;
   if (record.environments !== undefined && !record.environments.includes(caller.agent.environment ?? '')) {
     throw unavailable(new Error(`secret ${secretName} is not for the environment of agent ${caller.agent.name}`));
   }
   if (call.target.scheme === 'http' && !integration.spec.network.unsafeAllowCleartextCredentials) {
     throw unavailable(new Error('a credential is never sent over cleartext http'));
   }
+  return secret;
 }
 
 function unavailable(cause: unknown): Rejection {

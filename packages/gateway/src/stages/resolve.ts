@@ -37,15 +37,15 @@ const METHOD = /^[A-Z][A-Z-]{0,31}$/;
 
 /** Stage 3. */
 export async function resolveCall(gateway: Gateway, caller: Caller, requested: RequestedCall): Promise<ResolvedCall> {
+  refuseKeyIn(caller, requested);
   const { event } = caller.request;
   event.integration = requested.integration;
+  event.intent = requested.intent;
   const integration = findIntegration(caller, requested.integration);
   if (!METHOD.test(requested.method) || requested.method === 'CONNECT' || requested.method === 'TRACE') {
     throw new Rejection('method_not_allowed', 'This method is not forwarded.');
   }
   event.method = requested.method;
-  event.intent = requested.intent;
-  refuseKeyIn(requested.rawHeaders, requested.intent);
   const target = canonicalTarget(requested, integration);
   event.url = `${target.scheme}://${authority(target)}${target.path}`;
   integration.credential.checkTarget(target.url);
@@ -83,9 +83,14 @@ function canonicalTarget(requested: RequestedCall, integration: CompiledIntegrat
   return target;
 }
 
-/** Keys have their places; a copy anywhere else would be forwarded, logged or stored by somebody. */
-function refuseKeyIn(rawHeaders: readonly string[], intent: string | undefined): void {
-  if (findAgentKeyInHeaders(rawHeaders)) throw keyInRequest('a header that is no place for it');
+/** Keys have their places; a copy anywhere else would be forwarded, logged or stored by somebody. Before anything is noted of the call. */
+function refuseKeyIn({ request }: Caller, { integration, rawHeaders, intent }: RequestedCall): void {
+  if (findAgentKeyText(request.requestTarget) || findAgentKeyText(integration)) throw keyInRequest('the URL');
+  if (
+    findAgentKeyInHeaders(request.rawHeaders) ||
+    (rawHeaders !== request.rawHeaders && findAgentKeyInHeaders(rawHeaders))
+  )
+    throw keyInRequest('a header that is no place for it');
   if (intent !== undefined && findAgentKeyText(intent)) throw keyInRequest('the stated intent');
 }
 

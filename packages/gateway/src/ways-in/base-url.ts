@@ -2,6 +2,7 @@ import { NAME_PATTERN, Rejection } from '@postern/schemas';
 import { StreamedAnswer } from '../answers/streamed-answer.ts';
 import { bodyOf, type RequestedCall } from '../stages/resolve.ts';
 import { readIntent } from './intent-field.ts';
+import { withoutOwnPreferences } from './own-preferences.ts';
 import type { CallWayIn } from './way-in.ts';
 
 const PREFIX_LENGTH = '/to/'.length;
@@ -11,7 +12,9 @@ export const baseUrl: CallWayIn = {
   kind: 'call',
 
   read(_gateway, request): RequestedCall {
-    const { requestTarget, rawHeaders } = request;
+    const { requestTarget, exchange } = request;
+    const isPreferring = exchange.request.headers['prefer'] !== undefined;
+    const rawHeaders = isPreferring ? withoutOwnPreferences(request.rawHeaders) : request.rawHeaders;
     const end = endOfName(requestTarget);
     const integration = requestTarget.slice(PREFIX_LENGTH, end);
     if (!NAME_PATTERN.test(integration))
@@ -23,15 +26,12 @@ export const baseUrl: CallWayIn = {
       rawHeaders,
       intent: readIntent(rawHeaders),
       target: (found) => found.canonicaliser.fromPath(pathAndQuery),
-      body: bodyOf(request.exchange),
+      body: bodyOf(exchange),
     };
   },
 
   answerFor(request): StreamedAnswer {
-    const extra = ['postern-request-id', request.event.requestId];
-    // Claims do not exist yet, and whoever sends a key must not believe that they do.
-    if (request.exchange.request.headers['idempotency-key'] !== undefined) extra.push('postern-idempotency', 'none');
-    return new StreamedAnswer(request.exchange, extra);
+    return new StreamedAnswer(request.exchange, ['postern-request-id', request.event.requestId]);
   },
 };
 

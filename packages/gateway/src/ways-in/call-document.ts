@@ -4,6 +4,7 @@ import { type BodyLimits, receiveBody } from '../body/receive-body.ts';
 import { disposeBody, NO_BODY, type RequestBody } from '../body/request-body.ts';
 import type { AdmittedRequest } from '../stages/admit.ts';
 import type { RequestedCall } from '../stages/resolve.ts';
+import { withoutOwnPreferences } from './own-preferences.ts';
 
 /** Specification section 3: the JSON document of `execute` may have 16 MiB. */
 const DOCUMENT_BYTES_MAX = 16_777_216;
@@ -18,7 +19,9 @@ export async function readCallDocument(request: AdmittedRequest, spoolFolder: st
   if (contentType === undefined || !/^application\/json\s*(;|$)/i.test(contentType)) {
     throw new Rejection('unsupported_media_type', 'Send the call as application/json.');
   }
-  return requestedCall(parseDocument(await receiveDocument(request, spoolFolder)));
+  const document = parseDocument(await receiveDocument(request, spoolFolder));
+  if (document.idempotencyKey !== undefined) request.exchange.response.setHeader('postern-idempotency', 'none');
+  return requestedCall(document);
 }
 
 /** The document itself is held in memory: it is parsed whole. */
@@ -79,7 +82,7 @@ function requestedCall(document: ExecuteRequest): RequestedCall {
   return {
     integration: document.integration,
     method: request.method,
-    rawHeaders,
+    rawHeaders: withoutOwnPreferences(rawHeaders),
     intent: document.intent,
     target: (integration) => {
       if (request.url === undefined)

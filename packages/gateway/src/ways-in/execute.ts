@@ -1,5 +1,5 @@
 import { CollectedAnswer, type CollectedResponse } from '../answers/collected-answer.ts';
-import { answerJson } from '../answers/documents.ts';
+import { answerJsonText } from '../answers/documents.ts';
 import type { AdmittedRequest } from '../stages/admit.ts';
 import type { AllowedCall } from '../stages/decide.ts';
 import { readCallDocument } from './call-document.ts';
@@ -16,24 +16,21 @@ export const execute: CallWayIn = {
   finish(request, answer, allowed) {
     const collected = answer instanceof CollectedAnswer ? answer.collected : undefined;
     if (collected === undefined) return;
-    answerJson(request.exchange, 200, executeDocument(request, collected, allowed), request.event.requestId);
+    answerJsonText(request.exchange, 200, executeText(request, collected, allowed), request.event.requestId);
   },
 };
 
-function executeDocument(
-  request: AdmittedRequest,
-  collected: CollectedResponse,
-  allowed: AllowedCall,
-): Record<string, unknown> {
+function executeText(request: AdmittedRequest, collected: CollectedResponse, allowed: AllowedCall): string {
   const { outcome, rule, reason } = allowed.decision;
-  return {
+  const members = JSON.stringify({
     requestId: request.event.requestId,
     status: collected.status,
     headers: headersDocument(collected.headers),
-    ...bodyDocument(collected),
     idempotency: 'none',
     decision: { outcome, rule, reason },
-  };
+  });
+  const body = bodyMember(collected);
+  return body === undefined ? members : `${members.slice(0, -1)},${body}}`;
 }
 
 /** Lower-case names; a repeated field becomes a list. */
@@ -48,19 +45,25 @@ function headersDocument(flat: readonly string[]): Record<string, string | strin
   return Object.fromEntries(headers);
 }
 
-/** `body` for JSON, `bodyText` for other UTF-8 text, `bodyBase64` for the rest and for encoded bodies. */
-function bodyDocument(collected: CollectedResponse): Record<string, unknown> {
-  if (collected.body.byteLength === 0) return {};
+/**
+ * `body` for JSON, `bodyText` for other UTF-8 text, `bodyBase64` for the rest and for encoded bodies. JSON stands there as the upstream
+ * wrote it: written anew, long numbers would lose digits.
+ */
+function bodyMember(collected: CollectedResponse): string | undefined {
+  if (collected.body.byteLength === 0) return undefined;
   const text = isEncoded(collected.headers) ? undefined : decodeUtf8(collected.body);
-  if (text === undefined) return { bodyBase64: Buffer.from(collected.body).toString('base64') };
-  if (/\bjson\b/i.test(field(collected.headers, 'content-type') ?? '')) {
-    try {
-      return { body: JSON.parse(text) };
-    } catch {
-      // Says it is JSON and is not: passed on as the text it is.
-    }
+  if (text === undefined) return `"bodyBase64":"${Buffer.from(collected.body).toString('base64')}"`;
+  const isJson = /\bjson\b/i.test(field(collected.headers, 'content-type') ?? '') && isJsonText(text);
+  return isJson ? `"body":${text}` : `"bodyText":${JSON.stringify(text)}`;
+}
+
+function isJsonText(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
-  return { bodyText: text };
 }
 
 function isEncoded(headers: readonly string[]): boolean {

@@ -1,0 +1,27 @@
+/** RFC 7240: preferences that are meant for the gateway and not for the upstream. */
+const OWN = new Set(['wait', 'respond-async']);
+
+/**
+ * The headers with the gateway's own preferences taken out of `Prefer`, before anything is judged; the others are forwarded.
+ * The same array when there is nothing to take out. `rawHeaders`: flat pairs.
+ */
+export function withoutOwnPreferences(rawHeaders: readonly string[]): readonly string[] {
+  let changed: string[] | undefined;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    const value = rawHeaders[i + 1] as string;
+    const kept = name.toLowerCase() === 'prefer' ? forwardedPreferences(value) : value;
+    if (kept !== value) changed ??= rawHeaders.slice(0, i);
+    if (kept !== '') changed?.push(name, kept);
+  }
+  return changed ?? rawHeaders;
+}
+
+/** Commas and semicolons inside quoted strings separate nothing (RFC 9110 section 5.6.4). */
+const PREFERENCE = /(?:[^,"]|"(?:[^"\\]|\\.)*")+/g;
+
+function forwardedPreferences(value: string): string {
+  const preferences = (value.match(PREFERENCE) ?? []).map((preference) => preference.trim());
+  const kept = preferences.filter((preference) => !OWN.has((/^[^=;\s]*/.exec(preference)?.[0] ?? '').toLowerCase()));
+  return kept.length === preferences.length ? value : kept.join(', ');
+}
