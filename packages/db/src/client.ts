@@ -7,10 +7,16 @@ import type { Tables } from './tables.ts';
 export interface EngineCapabilities {
   /** Column type of integers up to 2^53. */
   readonly integerType: string;
+  /** Column definition of a primary key that the engine counts up by itself, in the order of insertion. */
+  readonly countedKey: string;
   readonly jsonType: string;
   /** What ends `create table` when rows are clustered by the primary key, where the engine can. */
   readonly clusteredTableEnding: string;
   readonly tableEnding: string;
+  /** SQL of a member of a column that holds JSON text: a text or an integer, null when it is absent. */
+  readonly jsonMember: (column: string, member: string) => string;
+  /** SQL that is true when the column's text is JSON. */
+  readonly isJson: (column: string) => string;
 }
 
 /** One write transaction that is open. */

@@ -6,8 +6,12 @@ const RANDOM_BYTES = 5;
 const SEQ_MAX = 1_099_511_627_775;
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const DIGITS = '0123456789abcdef';
 const pool = new Uint8Array(POOL_BYTES);
 let used = POOL_BYTES;
+/** Entries of one commit mostly share the millisecond and all but the last digits of their places. */
+let lastTime = { at: -1, text: '' };
+let lastPlaces = { high: -1, text: '' };
 
 /**
  * A UUIDv7 (RFC 9562 section 5.7): 48 bits of milliseconds, 34 random bits, and the entry's `seq` in the last 40 bits. So an
@@ -19,12 +23,19 @@ export function makeEntryId(at: number, seq: number): string {
     randomFillSync(pool);
     used = 0;
   }
-  const time = at.toString(16).padStart(12, '0');
-  const random = hex(pool[used]) + hex(pool[used + 1]) + hex(pool[used + 2]);
-  const variant = hex(0x80 | ((pool[used + 3] as number) & 0x3f)) + hex(pool[used + 4]);
+  if (at !== lastTime.at) lastTime = { at, text: timeOf(at) };
+  const high = Math.floor(seq / 65_536);
+  if (high !== lastPlaces.high) lastPlaces = { high, text: high.toString(16).padStart(6, '0') };
+  const random = hex(pool[used]) + DIGITS[(pool[used + 1] as number) & 0xf];
+  const variant = hex(0x80 | ((pool[used + 2] as number) & 0x3f)) + hex(pool[used + 3]);
+  const tail = hex(pool[used + 4]) + lastPlaces.text + hex((seq >>> 8) & 0xff) + hex(seq & 0xff);
   used += RANDOM_BYTES;
-  const place = seq.toString(16).padStart(10, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}-${random.slice(3, 5)}${place}`;
+  return `${lastTime.text}-7${random}-${variant}-${tail}`;
+}
+
+function timeOf(at: number): string {
+  const digits = at.toString(16).padStart(12, '0');
+  return `${digits.slice(0, 8)}-${digits.slice(8)}`;
 }
 
 /** The place in the log that an id speaks of; undefined for a text that is no id of this form. */

@@ -1,3 +1,4 @@
+import type { Generated } from 'kysely';
 import type { AdminRole } from './ports/admins.ts';
 import type { Origin } from './ports/context.ts';
 
@@ -16,10 +17,10 @@ export interface Tables {
   policy_rules: PolicyRuleRow;
   secrets: SecretRow;
   secret_versions: SecretVersionRow;
-  audit_logs: { tenant: string; size: number };
+  audit_logs: { log: Generated<number>; tenant: string };
   audit_entries: AuditEntryRow;
-  open_intents: { tenant: string; seq: number; boot: string };
-  node_leases: { boot: string; node: string; lease_until: number };
+  open_intents: { lease: number; log: number; seq: number };
+  node_leases: NodeLeaseRow;
 }
 
 export interface AdminRow {
@@ -108,17 +109,29 @@ export interface SecretVersionRow {
   created_at: number;
 }
 
-/** All columns but `entry` are derived from it, for queries alone. */
 export interface AuditEntryRow {
-  tenant: string;
+  /** Order of insertion over all logs. */
+  place: Generated<number>;
+  log: number;
   seq: number;
-  at: number;
-  type: string;
+  /** See `request-key.ts`. */
+  request_key: number | null;
+  /** Of intents alone: it is known even when the entry cannot be read. */
   request_id: string | null;
-  agent: string | null;
-  integration: string | null;
-  action: string | null;
-  decision: string | null;
+  /** Of intents: the lease that they were made under. */
+  lease: number | null;
+  /** Of outcomes: the seq of their intent. */
+  closes: number | null;
   /** The RFC 8785 text; its UTF-8 form is the Merkle leaf. */
   entry: string;
+}
+
+export interface NodeLeaseRow {
+  lease: Generated<number>;
+  boot: string;
+  node: string;
+  /** 0 once the lease was taken from its boot or given back. */
+  lease_until: number;
+  /** Of the intents up to this place those that are open are in `open_intents`. */
+  scanned_to: number;
 }

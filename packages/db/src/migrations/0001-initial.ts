@@ -137,39 +137,44 @@ function secretTables({ integerType: int, jsonType: json, tableEnding }: EngineC
 }
 
 /**
- * No foreign key to tenants: the log takes every record and outlives its tenant. Of all columns of an entry only the request id
- * has an index: it grows at its end, while one on the agent would touch another page with each entry.
+ * No foreign key to tenants: the log takes every record and outlives its tenant. Entries lie in the order of their commits, for
+ * every commit costs as many pages as it touches; by the unique key a log is read, and its newest entry is its size (so pruning
+ * must leave that one). Of what is in an entry only the time part of the request id has an index (`request-key.ts`): it is small
+ * and grows at its end.
+ *
+ * `lease` is set on intents, `closes` (the seq of the intent) on outcomes, so that recovery can tell what is open by reading the
+ * entries after a lease's `scanned_to`. Open calls from before that are in `open_intents`. `request_id` is set on intents alone.
  */
-function auditTables({ integerType: int, clusteredTableEnding }: EngineCapabilities) {
+function auditTables({ integerType: int, countedKey, clusteredTableEnding, tableEnding }: EngineCapabilities) {
   return [
     `create table audit_logs (
-      tenant text not null primary key check (tenant <> ''),
-      size ${int} not null
-    ) ${clusteredTableEnding}`,
+      log ${countedKey},
+      tenant text not null unique check (tenant <> '')
+    ) ${tableEnding}`,
     `create table audit_entries (
-      tenant text not null,
-      seq ${int} not null,
-      at ${int} not null,
-      type text not null,
+      place ${countedKey},
+      log ${int} not null,
+      seq ${int} not null check (seq >= 0),
+      request_key ${int},
       request_id text,
-      agent text,
-      integration text,
-      action text,
-      decision text,
+      lease ${int},
+      closes ${int},
       entry text not null,
-      primary key (tenant, seq)
-    ) ${clusteredTableEnding}`,
-    `create index audit_entries_by_request on audit_entries (tenant, request_id) where request_id is not null`,
-    `create table open_intents (
-      tenant text not null,
-      seq ${int} not null,
-      boot text not null check (boot <> ''),
-      primary key (tenant, seq)
-    ) ${clusteredTableEnding}`,
+      unique (log, seq)
+    ) ${tableEnding}`,
+    `create index audit_entries_by_request on audit_entries (request_key) where request_key is not null`,
     `create table node_leases (
-      boot text not null primary key check (boot <> ''),
+      lease ${countedKey},
+      boot text not null check (boot <> ''),
       node text not null check (node <> ''),
-      lease_until ${int} not null
+      lease_until ${int} not null,
+      scanned_to ${int} not null
+    ) ${tableEnding}`,
+    `create table open_intents (
+      lease ${int} not null references node_leases (lease),
+      log ${int} not null,
+      seq ${int} not null,
+      primary key (lease, log, seq)
     ) ${clusteredTableEnding}`,
   ];
 }

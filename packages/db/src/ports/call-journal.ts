@@ -22,7 +22,7 @@ export interface OutcomeDraft {
  * Entries are encoded, numbered and stored off the event loop, with `synchronous=FULL`, many calls to one commit.
  *
  * Obligations on implementers:
- * - `commitIntent` resolves only when the entry is durable and its open-intent row with it; it rejects with `DbError`
+ * - `commitIntent` resolves only when the entry is durable and recovery would find it open; it rejects with `DbError`
  *   `unavailable` when that is not so, and then nothing of it is stored or ever will be.
  * - `recordOutcome` and `recordRefusal` never block and never throw. What cannot be written is kept and tried again, in order.
  *   While more than `spoolMax` (256) of a tenant wait after a failed write, `commitIntent` of that tenant rejects.
@@ -37,8 +37,8 @@ export interface CallJournal {
   /** Entries handed over and not yet durable, and the age of the oldest in milliseconds (0: none). */
   lag(): { entries: number; oldestMs: number };
   /**
-   * Takes the lease of this node's boot (15 s, renewed by the journal itself), and closes with `unknown` each open intent of this
-   * node's earlier boots and of any boot whose lease ran out. Returns how many. Called at start and then every few seconds.
+   * Closes with `unknown` each open intent of this node's earlier boots and of any boot whose lease ran out. Returns how many.
+   * Called at start and then every few seconds. A boot has a lease (15 s, renewed by the journal itself) while it has open calls.
    */
   recover(): Promise<number>;
   /** Flushes, releases the lease, closes. */

@@ -1,11 +1,13 @@
 import { decodeEntry } from '@postern/audit';
 import type { Entry } from '@postern/schemas';
+import { sql } from 'kysely';
 import { requireCount, requireText } from '../check.ts';
 import type { DbClient } from '../client.ts';
 import { seqOfEntryId } from '../entry-id.ts';
 import { decodeNumberCursor, rowsToRead, toPage } from '../page.ts';
 import type { AuditPort, AuditQuery } from '../ports/audit.ts';
 import { DbError } from '../ports/db-error.ts';
+import { requestKey } from '../request-key.ts';
 import { requireScope } from '../transaction.ts';
 
 const LIST = 'audit_entries';
@@ -28,7 +30,7 @@ export function createAudit(dbClient: DbClient): AuditPort {
       const row = await dbClient.points
         .selectFrom('audit_entries')
         .select('entry')
-        .where('tenant', '=', tenant)
+        .where('log', '=', logOf(tenant))
         .where('seq', '=', seq)
         .executeTakeFirst();
       const entry = row && toEntry(row.entry);
@@ -40,7 +42,7 @@ export function createAudit(dbClient: DbClient): AuditPort {
       const rows = await dbClient.lists
         .selectFrom('audit_entries')
         .select(['seq', 'entry'])
-        .where('tenant', '=', tenant)
+        .where('log', '=', logOf(tenant))
         .where('seq', '>=', fromSeq)
         .orderBy('seq')
         .limit(rowsToRead({ limit }) - 1)
@@ -51,29 +53,45 @@ export function createAudit(dbClient: DbClient): AuditPort {
 
     async size(tenant) {
       const row = await dbClient.points
-        .selectFrom('audit_logs')
-        .select('size')
-        .where('tenant', '=', tenant)
+        .selectFrom('audit_entries')
+        .select('seq')
+        .where('log', '=', logOf(tenant))
+        .orderBy('seq', 'desc')
+        .limit(1)
         .executeTakeFirst();
-      return row?.size ?? 0;
+      return row === undefined ? 0 : row.seq + 1;
     },
   };
 }
 
 /** Only the request id has an index; the other filters are tried on each entry from the newest down. */
-function selectMatching(dbClient: DbClient, tenant: string, query: AuditQuery) {
+export function selectMatching(dbClient: DbClient, tenant: string, query: AuditQuery) {
   const before = decodeNumberCursor(LIST, query.cursor);
-  let select = dbClient.lists.selectFrom('audit_entries').select(['seq', 'entry']).where('tenant', '=', tenant);
+  const { isJson, jsonMember } = dbClient.capabilities;
+  // An entry that is none any more matches every filter, so that it is found to be none.
+  const member = (name: keyof Entry, operator: '=' | '>=' | '<', value: string | number) =>
+    sql<boolean>`case when ${sql.raw(isJson('entry'))} then ${sql.raw(jsonMember('entry', name))} ${sql.raw(operator)} ${value} else true end`;
+  const entries = dbClient.lists.selectFrom('audit_entries').select(['seq', 'entry']);
+  // The sign keeps engines from reading the whole log in its order when the request id leads to a few entries at once.
+  let select =
+    query.requestId === undefined
+      ? entries.where('log', '=', logOf(tenant))
+      : entries
+          .where('request_key', '=', requestKey(query.requestId))
+          .where(member('requestId', '=', query.requestId))
+          .where(sql`+log`, '=', logOf(tenant));
   if (before !== undefined) select = select.where('seq', '<', before);
-  if (query.requestId !== undefined) select = select.where('request_id', '=', query.requestId);
-  if (query.agent !== undefined) select = select.where('agent', '=', query.agent);
-  if (query.integration !== undefined) select = select.where('integration', '=', query.integration);
-  if (query.action !== undefined) select = select.where('action', '=', query.action);
-  if (query.decision !== undefined) select = select.where('decision', '=', query.decision);
-  if (query.type !== undefined) select = select.where('type', '=', query.type);
-  if (query.from !== undefined) select = select.where('at', '>=', query.from);
-  if (query.to !== undefined) select = select.where('at', '<', query.to);
+  for (const name of ['agent', 'integration', 'action', 'decision', 'type'] as const) {
+    const value = query[name];
+    if (value !== undefined) select = select.where(member(name, '=', value));
+  }
+  if (query.from !== undefined) select = select.where(member('at', '>=', query.from));
+  if (query.to !== undefined) select = select.where(member('at', '<', query.to));
   return select.orderBy('seq', 'desc').limit(rowsToRead(query));
+}
+
+function logOf(tenant: string) {
+  return sql<number>`(select log from audit_logs where tenant = ${tenant})`;
 }
 
 function toEntry(text: string): Entry {

@@ -3,6 +3,7 @@ import type { CallJournal } from '../ports/call-journal.ts';
 import { DbError } from '../ports/db-error.ts';
 import { JournalQueue, type JournalStats } from './journal-queue.ts';
 import { workersOf } from './open-sqlite.ts';
+import { packBatch } from './pack-batch.ts';
 import { type JournalAnswer, OUTCOME, REFUSAL } from './protocol.ts';
 
 export interface SqliteCallJournalOptions {
@@ -35,7 +36,9 @@ export function createSqliteCallJournal(dbClient: DbClient, options: SqliteCallJ
     now,
     spoolMax,
     post: (batch, settle) =>
-      writer.send({ op: 'journal.write', batch }, (error, answer) => settle(error, answer as JournalAnswer)),
+      writer.send({ op: 'journal.write', batch: packBatch(batch) }, (error, answer) =>
+        settle(error, answer as JournalAnswer),
+      ),
   });
   void dbClient.failed.then((error) => queue.end(error));
   const renewal = setInterval(() => {

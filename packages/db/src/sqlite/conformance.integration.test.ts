@@ -3,6 +3,7 @@ import { describeAdminsPort } from '../conformance/admins.ts';
 import { describeAgentsPort } from '../conformance/agents.ts';
 import { describeAuditPort } from '../conformance/audit.ts';
 import { describeCallJournal, describeCallJournalRecovery } from '../conformance/call-journal.ts';
+import { describeCallJournalLeases } from '../conformance/call-journal-leases.ts';
 import { describeDirectoryPort } from '../conformance/directory.ts';
 import { describeIntegrationsPort } from '../conformance/integrations.ts';
 import { describePolicyRulesPort } from '../conformance/policy-rules.ts';
@@ -24,4 +25,5 @@ describe('SQLite', () => {
   describeAuditPort(makeHarness);
   describeCallJournal(makeHarness);
   describeCallJournalRecovery(makeHarness);
+  describeCallJournalLeases(makeHarness);
 });

@@ -33,7 +33,7 @@ test('after kill -9 under load every acknowledged intent is there, and each inte
   for (const [boot, intents] of [
     ['a', 1],
     ['b', 500],
-    ['c', 2_000],
+    ['c', 8_000],
   ] as const) {
     acknowledged.push(...(await loadAndKill(file, boot, intents)));
   }

@@ -30,14 +30,17 @@ export interface JournalQueueOptions {
 
 /** An outcome or refusal waits at most this long for an intent's commit to ride on. */
 const RIDE_MS = 20;
+/** Turns of the event loop that intents wait for more of them, as long as each turn brings some. */
+const TURNS_MAX = 3;
 /** Records in one commit, so that none takes long. */
 const BATCH_MAX = 1_024;
 const RETRY_MS_FIRST = 20;
 const RETRY_MS_MAX = 1_000;
 
 /**
- * Natural group commit. Idle: an intent is posted at the end of the turn, with all that came in it; an outcome waits for an intent,
- * 20 ms at most. Under way: everything collects, and goes out when the answer is there. Failing (from a write that failed until one
+ * Natural group commit. Idle: an intent is posted at the end of the turn, with all that came in it, or up to two turns later while
+ * more come; an outcome waits for an intent, 20 ms at most. Under way: everything collects, and goes out in the same way after
+ * the answer. Failing (from a write that failed until one
  * succeeds): outcomes and refusals stay first in the queue and are tried again with the next intent or by a timer. Ended: intents
  * are refused and what comes is left aside.
  */
@@ -45,7 +48,9 @@ export class JournalQueue {
   readonly #options: JournalQueueOptions;
   #waiting = new JournalRecords();
   #underWay: JournalRecords | undefined;
-  #isScheduled = false;
+  /** Turns of the event loop until what waits is posted at the latest; 0: nothing is scheduled. */
+  #turnsLeft = 0;
+  #intentsSeen = 0;
   /** What waits goes out as soon as nothing is under way, intents or not. */
   #mustPost = false;
   #rideTimer: NodeJS.Timeout | undefined;
@@ -68,9 +73,7 @@ export class JournalQueue {
     }
     return new Promise((resolve, reject) => {
       this.#waiting.add(INTENT, draft, { resolve, reject });
-      if (this.#isScheduled || this.#underWay !== undefined) return;
-      this.#isScheduled = true;
-      setImmediate(this.#postScheduled);
+      if (this.#underWay === undefined) this.#schedule();
     });
   }
 
@@ -110,8 +113,22 @@ export class JournalQueue {
     this.#rejectFlushes(this.#ended);
   }
 
-  readonly #postScheduled = (): void => {
-    this.#isScheduled = false;
+  #schedule(): void {
+    if (this.#turnsLeft > 0) return;
+    this.#turnsLeft = TURNS_MAX;
+    this.#intentsSeen = this.#waiting.intents;
+    setImmediate(this.#endTurn);
+  }
+
+  readonly #endTurn = (): void => {
+    this.#turnsLeft -= 1;
+    const intents = this.#waiting.intents;
+    if (this.#turnsLeft > 0 && intents > this.#intentsSeen && this.#underWay === undefined) {
+      this.#intentsSeen = intents;
+      setImmediate(this.#endTurn);
+      return;
+    }
+    this.#turnsLeft = 0;
     this.#postNext();
   };
 
@@ -156,7 +173,8 @@ export class JournalQueue {
     this.#underWay = undefined;
     if (error === undefined) this.#succeed(batch, answer);
     else this.#fail(batch, error);
-    if (this.#waiting.intents > 0 || this.#mustPost) this.#postNext();
+    if (this.#mustPost) this.#postNext();
+    else if (this.#waiting.intents > 0) this.#schedule();
   };
 
   #succeed(batch: JournalRecords, { refused }: JournalAnswer): void {

@@ -19,9 +19,12 @@ export interface SqliteOptions {
 
 const CAPABILITIES: EngineCapabilities = {
   integerType: 'integer',
+  countedKey: 'integer primary key',
   jsonType: 'text',
   clusteredTableEnding: 'strict, without rowid',
   tableEnding: 'strict',
+  jsonMember: (column, member) => `${column} ->> '$.${member}'`,
+  isJson: (column) => `json_valid(${column})`,
 };
 
 interface Workers {

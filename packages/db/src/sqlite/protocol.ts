@@ -28,6 +28,9 @@ export interface JournalBatch {
   readonly drafts: readonly JournalDraft[];
 }
 
+/** See `pack-batch.ts`. */
+export type PackedBatch = readonly unknown[];
+
 /** Records of a stored batch that could not be stored themselves, by their place in it. */
 export interface JournalAnswer {
   readonly refused: readonly { readonly index: number; readonly error: WireError }[];
@@ -40,7 +43,7 @@ export type Operation =
   | { readonly op: 'begin' | 'commit' | 'rollback'; readonly transaction: number }
   | { readonly op: 'append'; readonly draft: EntryDraft; readonly transaction: number }
   | { readonly op: 'journal.open'; readonly node: string; readonly boot: string; readonly leaseMs: number }
-  | { readonly op: 'journal.write'; readonly batch: JournalBatch }
+  | { readonly op: 'journal.write'; readonly batch: PackedBatch }
   | { readonly op: 'journal.recover' | 'journal.renew'; readonly now: number }
   | { readonly op: 'journal.close' }
   | { readonly op: 'close' };

@@ -10,126 +10,136 @@ import {
   OUTCOME,
   type RecordKind,
 } from '../protocol.ts';
-import { createNumbering, prepareInsert, toEntry } from './append-entry.ts';
+import type { EntryRows } from './append-entry.ts';
 import { closingDraft, lateDraft, recoveryDraft, unstorableOutcome, unstorableRecord } from './call-drafts.ts';
 import { type Connection, rollBack } from './connection.ts';
 import { Lease, type LeaseHolder } from './lease.ts';
-import { RECOVERED_AT_ONCE, Recovery } from './recovery.ts';
+import { OpenCalls } from './open-calls.ts';
+import { Recovery, type RecoveryStep } from './recovery.ts';
 import { isAboutRecord, toWireError } from './wire-error.ts';
 
-/** An intent of this boot that has no outcome yet, and where its row is. */
-interface OpenIntent {
-  readonly seq: number;
-  readonly draft: IntentDraft;
-}
-
-/** What the open transaction has opened and closed; taken over into memory once it is committed. */
-interface Changes {
-  readonly opened: Map<string, OpenIntent>;
-  readonly closed: Set<string>;
-}
-
 /**
- * The journal inside the writing worker. An intent is an entry and a row in `open_intents`; an outcome is an entry and that row's
- * deletion, in one transaction. Whether the row was there decides: so an intent has one outcome, whoever else may close it.
+ * The journal inside the writing worker. An intent is an entry that names the lease it was made under, an outcome one that names
+ * its intent. Which calls are open is known in memory; on disk it follows from the entries since the lease was renewed, and from
+ * `open_intents` for calls older than that. Each transaction first makes sure that the lease is still ours: whoever closes calls
+ * of another boot takes its lease first. So an intent has one outcome, whoever writes it.
  */
 export class Journal {
   readonly #connection: Connection;
   readonly #node: string;
-  readonly #boot: string;
   readonly #lease: Lease;
   readonly #recovery: Recovery;
-  readonly #takePlaces: (tenant: string, count: number) => number;
-  readonly #insert: ReturnType<typeof prepareInsert>;
+  readonly #open: OpenCalls;
+  readonly #rows: EntryRows;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
-  readonly #insertOpen: StatementSync;
-  readonly #deleteOpen: StatementSync;
-  readonly #open = new Map<string, OpenIntent>();
+  readonly #selectVersion: StatementSync;
+  #version: unknown;
 
-  constructor(connection: Connection, holder: LeaseHolder) {
+  constructor(connection: Connection, rows: EntryRows, holder: LeaseHolder) {
     this.#connection = connection;
     this.#node = holder.node;
-    this.#boot = holder.boot;
     this.#lease = new Lease(connection, holder);
     this.#recovery = new Recovery(connection, holder);
-    this.#takePlaces = createNumbering(connection);
-    this.#insert = prepareInsert(connection);
+    this.#open = new OpenCalls(connection);
+    this.#rows = rows;
     this.#begin = connection.prepare('begin immediate');
     this.#commit = connection.prepare('commit');
-    this.#insertOpen = connection.prepare('insert into open_intents (tenant, seq, boot) values (?, ?, ?)');
-    this.#deleteOpen = connection.prepare('delete from open_intents where tenant = ? and seq = ?');
+    this.#selectVersion = connection.prepare('pragma data_version');
   }
 
   /** Stores the batch in one commit. Throws when nothing of it is stored. */
   write(batch: JournalBatch): JournalAnswer {
+    let answer: JournalAnswer;
     try {
-      return this.#inTransaction(batch.now, (changes) => this.#storeAll(batch, changes));
+      answer = this.#inTransaction(() => this.#storeAll(batch));
     } catch (error) {
       if (!isAboutRecord(error)) throw error;
       // One record cannot be stored. Its neighbours can.
-      return this.#inTransaction(batch.now, (changes) => this.#storeOneByOne(batch, changes));
+      answer = this.#inTransaction(() => this.#storeOneByOne(batch));
     }
+    this.#lease.wrote(batch.drafts.length);
+    return answer;
   }
 
   /** Closes what other boots left open; returns how many. */
   recover(now: number): number {
     let total = 0;
-    for (;;) {
-      const closed = this.#inTransaction(now, () => this.#recoverSome(now));
-      total += closed;
-      if (closed < RECOVERED_AT_ONCE) return total;
+    for (const lease of this.#recovery.abandoned(now, this.#lease.number)) {
+      for (let isDone = false; !isDone; ) {
+        const step = this.#inTransaction(() => this.#recoverSome(lease, now));
+        total += step.intents.length;
+        isDone = step.isLast;
+      }
     }
+    return total;
   }
 
-  /** Keeps the lease while calls are open; without any there is nothing to keep it for. */
+  /** Keeps the lease while calls are open; without any it is given up. */
   renew(now: number): void {
-    if (this.#open.size > 0 && this.#lease.isDue(now)) this.#inTransaction(now, () => undefined);
+    if (this.#lease.number === 0 || (this.#open.size > 0 && !this.#lease.isDue(now))) return;
+    this.#inTransaction(() => {
+      if (this.#open.size > 0) this.#renewLease(now);
+      else this.#lease.release(false);
+    });
   }
 
   close(): void {
-    this.#lease.release();
+    if (this.#lease.number > 0) this.#inTransaction(() => this.#lease.release(this.#open.size > 0));
   }
 
-  #inTransaction<T>(now: number, operation: (changes: Changes) => T): T {
-    const changes: Changes = { opened: new Map(), closed: new Set() };
+  #inTransaction<T>(operation: () => T): T {
     this.#begin.run();
-    let leaseUntil: number;
     let result: T;
     try {
-      leaseUntil = this.#lease.renewWhenDue(now);
-      result = operation(changes);
+      this.#noticeOthers();
+      result = operation();
+      this.#rows.write();
       this.#commit.run();
     } catch (error) {
+      this.#rows.forget();
+      this.#lease.rolledBack();
+      this.#open.rolledBack();
       rollBack(this.#connection);
       throw error;
     }
-    this.#lease.taken(leaseUntil);
-    for (const [requestId, intent] of changes.opened) this.#open.set(requestId, intent);
-    for (const requestId of changes.closed) this.#open.delete(requestId);
+    this.#lease.committed();
+    this.#open.committed();
     return result;
   }
 
-  #storeAll({ kinds, drafts }: JournalBatch, changes: Changes): JournalAnswer {
-    const counts = new Map<string, number>();
-    for (const { tenant } of drafts) counts.set(tenant, (counts.get(tenant) ?? 0) + 1);
-    const places = new Map<string, number>();
-    for (const [tenant, count] of counts) places.set(tenant, this.#takePlaces(tenant, count));
-    for (const [index, draft] of drafts.entries()) {
-      const seq = places.get(draft.tenant) as number;
-      places.set(draft.tenant, seq + 1);
-      this.#store(kinds[index] as RecordKind, draft, seq, changes);
-    }
+  /** What others may have changed is read again only when another connection has committed since: its own do not count. */
+  #noticeOthers(): void {
+    const version = this.#selectVersion.get()?.['data_version'];
+    if (version === this.#version) return;
+    this.#version = version;
+    this.#rows.forget();
+    if (!this.#lease.isStillOurs()) this.#open.clear();
+  }
+
+  #renewWhenDue({ now, kinds }: JournalBatch): void {
+    if ((this.#lease.number > 0 || kinds.includes(INTENT)) && this.#lease.isDue(now)) this.#renewLease(now);
+  }
+
+  #renewLease(now: number): void {
+    this.#open.writeRows();
+    this.#lease.renew(now);
+  }
+
+  #storeAll(batch: JournalBatch): JournalAnswer {
+    this.#renewWhenDue(batch);
+    for (const [index, draft] of batch.drafts.entries()) this.#store(batch.kinds[index] as RecordKind, draft);
     return { refused: [] };
   }
 
-  #storeOneByOne({ now, kinds, drafts }: JournalBatch, changes: Changes): JournalAnswer {
+  #storeOneByOne(batch: JournalBatch): JournalAnswer {
+    this.#renewWhenDue(batch);
     const refused: { index: number; error: ReturnType<typeof toWireError> }[] = [];
-    for (const [index, draft] of drafts.entries()) {
-      const kind = kinds[index] as RecordKind;
-      let error = this.#tryToStore(() => this.#store(kind, draft, this.#takePlaces(draft.tenant, 1), changes));
+    for (const [index, draft] of batch.drafts.entries()) {
+      const kind = batch.kinds[index] as RecordKind;
+      let error = this.#tryToStore(() => this.#store(kind, draft));
       if (error !== undefined && kind !== INTENT) {
-        error = this.#tryToStore(() => this.#storeSubstitute(kind, draft, now, changes));
+        error = this.#tryToStore(() => this.#storeSubstitute(kind, draft, batch.now));
       }
       if (error !== undefined) refused.push({ index, error: toWireError(error) });
     }
@@ -141,7 +151,9 @@ export class Journal {
     this.#connection.prepare('savepoint record').run();
     try {
       store();
+      this.#rows.write();
     } catch (error) {
+      this.#rows.forget();
       if (!isAboutRecord(error)) throw error;
       this.#connection.prepare('rollback to record').run();
       return error;
@@ -151,53 +163,48 @@ export class Journal {
     return undefined;
   }
 
-  #store(kind: RecordKind, draft: JournalDraft, seq: number, changes: Changes): void {
-    if (kind === INTENT) this.#storeIntent(draft as IntentDraft, seq, changes);
-    else if (kind === OUTCOME) this.#storeOutcome(draft as OutcomeDraft, seq, changes);
-    else this.#insert(toEntry({ node: this.#node, ...(draft as EntryDraft) }, seq));
+  #store(kind: RecordKind, draft: JournalDraft): void {
+    if (kind === INTENT) this.#storeIntent(draft as IntentDraft);
+    else if (kind === OUTCOME) this.#storeOutcome(draft as OutcomeDraft);
+    else this.#rows.append({ ...(draft as EntryDraft), node: (draft as EntryDraft).node ?? this.#node });
   }
 
-  #storeIntent(draft: IntentDraft, seq: number, changes: Changes): void {
-    if (this.#open.has(draft.requestId) || changes.opened.has(draft.requestId)) {
+  #storeIntent(draft: IntentDraft): void {
+    const { requestId } = draft;
+    if (this.#open.has(requestId)) {
       throw new DbError('conflict', 'audit_entries.request_id: an intent of that request id is open');
     }
-    this.#insert(toEntry({ ...draft, type: 'intent', node: this.#node }, seq));
-    this.#insertOpen.run(draft.tenant, seq, this.#boot);
-    changes.opened.set(draft.requestId, { seq, draft });
+    const lease = this.#lease.number;
+    const { log, seq } = this.#rows.append({ ...draft, type: 'intent', node: this.#node }, { requestId, lease });
+    this.#open.open({ draft, lease, log, seq, hasRow: false });
   }
 
-  #storeOutcome(outcome: OutcomeDraft, seq: number, changes: Changes): void {
-    const intent = this.#close(outcome, changes);
-    const draft = intent === undefined ? lateDraft(outcome, this.#node) : closingDraft(intent, outcome, this.#node);
-    this.#insert(toEntry(draft, seq));
+  #storeOutcome(outcome: OutcomeDraft): void {
+    const call = this.#open.find(outcome);
+    if (call === undefined) {
+      this.#rows.append(lateDraft(outcome, this.#node));
+      return;
+    }
+    this.#rows.append(closingDraft(call.draft, outcome, this.#node), { closes: call.seq });
+    this.#open.close(call);
   }
 
   /** An outcome or refusal that cannot be stored as it is leaves a trace all the same, and an intent does not stay open for it. */
-  #storeSubstitute(kind: RecordKind, draft: JournalDraft, now: number, changes: Changes): void {
-    const intent = kind === OUTCOME ? this.#close(draft as OutcomeDraft, changes) : undefined;
-    const substitute =
-      intent === undefined
-        ? unstorableRecord(draft.tenant, now, this.#node)
-        : unstorableOutcome(intent, now, this.#node);
-    this.#insert(toEntry(substitute, this.#takePlaces(draft.tenant, 1)));
-  }
-
-  /** Deletes the row of the outcome's intent; undefined when that is not open (any more). */
-  #close({ tenant, requestId }: OutcomeDraft, changes: Changes): IntentDraft | undefined {
-    const intent = changes.opened.get(requestId) ?? this.#open.get(requestId);
-    if (intent?.draft.tenant !== tenant) return undefined;
-    if (this.#deleteOpen.run(tenant, intent.seq).changes !== 1) return undefined;
-    changes.closed.add(requestId);
-    return intent.draft;
-  }
-
-  #recoverSome(now: number): number {
-    const abandoned = this.#recovery.abandoned(now);
-    for (const intent of abandoned) {
-      this.#deleteOpen.run(intent.tenant, intent.seq);
-      this.#insert(toEntry(recoveryDraft(intent, now, this.#node), this.#takePlaces(intent.tenant, 1)));
+  #storeSubstitute(kind: RecordKind, draft: JournalDraft, now: number): void {
+    const call = kind === OUTCOME ? this.#open.find(draft as OutcomeDraft) : undefined;
+    if (call === undefined) {
+      this.#rows.append(unstorableRecord(draft.tenant, now, this.#node));
+      return;
     }
-    if (abandoned.length < RECOVERED_AT_ONCE) this.#recovery.forgetLeases(now);
-    return abandoned.length;
+    this.#rows.append(unstorableOutcome(call.draft, now, this.#node), { closes: call.seq });
+    this.#open.close(call);
+  }
+
+  #recoverSome(lease: number, now: number): RecoveryStep {
+    const step = this.#recovery.step(lease, now);
+    for (const intent of step.intents) {
+      this.#rows.append(recoveryDraft(intent, now, this.#node), { closes: intent.seq });
+    }
+    return step;
   }
 }

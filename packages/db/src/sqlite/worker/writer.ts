@@ -1,6 +1,7 @@
 import { DbError } from '../../ports/db-error.ts';
+import { unpackBatch } from '../pack-batch.ts';
 import type { Operation, WorkerSettings } from '../protocol.ts';
-import { createAppender } from './append-entry.ts';
+import { EntryRows } from './append-entry.ts';
 import { type Connection, openReadingConnection, openWritingConnection, rollBack } from './connection.ts';
 import { Journal } from './journal.ts';
 import type { Answering } from './reader.ts';
@@ -14,17 +15,16 @@ export class Writer {
   readonly #file: string;
   readonly #transactionMs: number;
   readonly #writing: Connection;
-  readonly #append: ReturnType<typeof createAppender>;
   readonly #waiting: { operation: Operation; answer: Answering }[] = [];
   #snapshots: Connection | undefined;
   #journal: Journal | undefined;
+  #rows: EntryRows | undefined;
   #held: { readonly transaction: number; readonly timer: NodeJS.Timeout } | undefined;
 
   constructor({ file, transactionMs }: WorkerSettings) {
     this.#file = file;
     this.#transactionMs = transactionMs;
     this.#writing = openWritingConnection(file);
-    this.#append = createAppender(this.#writing);
   }
 
   handle(operation: Operation, answer: Answering): void {
@@ -56,12 +56,12 @@ export class Writer {
         return this.#end(operation.transaction, operation.op);
       case 'append':
         this.#requireHeld(operation.transaction);
-        return this.#append(operation.draft);
+        return this.#openRows().appendOne(operation.draft);
       case 'journal.open':
-        this.#journal = new Journal(this.#writing, operation);
+        this.#journal = new Journal(this.#writing, this.#openRows(), operation);
         return undefined;
       case 'journal.write':
-        return this.#openJournal().write(operation.batch);
+        return this.#openJournal().write(unpackBatch(operation.batch));
       case 'journal.recover':
         return this.#openJournal().recover(operation.now);
       case 'journal.renew':
@@ -78,6 +78,12 @@ export class Writer {
     if (on === 'write') return this.#writing;
     this.#snapshots ??= openReadingConnection(this.#file);
     return this.#snapshots;
+  }
+
+  /** The tables are not there yet when a new file is opened. */
+  #openRows(): EntryRows {
+    this.#rows ??= new EntryRows(this.#writing);
+    return this.#rows;
   }
 
   #openJournal(): Journal {

@@ -1,0 +1,88 @@
+import type { StatementSync } from 'node:sqlite';
+import type { IntentDraft, OutcomeDraft } from '../../ports/call-journal.ts';
+import type { Connection } from './connection.ts';
+
+/** An intent of this boot that has no outcome yet, and where it is. */
+export interface OpenCall {
+  readonly draft: IntentDraft;
+  readonly lease: number;
+  readonly log: number;
+  readonly seq: number;
+  /** It has a row in `open_intents`. */
+  hasRow: boolean;
+}
+
+/**
+ * The calls of this boot that are open, by request id. They are in memory; a row says so as well only for those that were open
+ * when the lease was renewed. What a transaction opens and closes counts from its commit on.
+ */
+export class OpenCalls {
+  readonly #insertRow: StatementSync;
+  readonly #deleteRow: StatementSync;
+  readonly #calls = new Map<string, OpenCall>();
+  readonly #opened = new Map<string, OpenCall>();
+  readonly #closed = new Set<string>();
+  #rowsAdded: OpenCall[] = [];
+
+  constructor(connection: Connection) {
+    this.#insertRow = connection.prepare('insert into open_intents (lease, log, seq) values (?, ?, ?)');
+    this.#deleteRow = connection.prepare('delete from open_intents where lease = ? and log = ? and seq = ?');
+  }
+
+  /** As committed. */
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  has(requestId: string): boolean {
+    return this.#opened.has(requestId) || this.#calls.has(requestId);
+  }
+
+  /** The intent that an outcome is about; undefined when that is not open (any more). */
+  find({ tenant, requestId }: OutcomeDraft): OpenCall | undefined {
+    if (this.#closed.has(requestId)) return undefined;
+    const call = this.#opened.get(requestId) ?? this.#calls.get(requestId);
+    return call?.draft.tenant === tenant ? call : undefined;
+  }
+
+  open(call: OpenCall): void {
+    this.#opened.set(call.draft.requestId, call);
+  }
+
+  close(call: OpenCall): void {
+    this.#closed.add(call.draft.requestId);
+    if (call.hasRow) this.#deleteRow.run(call.lease, call.log, call.seq);
+  }
+
+  /** Writes down which calls are open, for a lease that is renewed before anything else in its transaction. */
+  writeRows(): void {
+    for (const call of this.#calls.values()) {
+      if (call.hasRow) continue;
+      this.#insertRow.run(call.lease, call.log, call.seq);
+      call.hasRow = true;
+      this.#rowsAdded.push(call);
+    }
+  }
+
+  committed(): void {
+    for (const [requestId, call] of this.#opened) this.#calls.set(requestId, call);
+    for (const requestId of this.#closed) this.#calls.delete(requestId);
+    this.#endTransaction();
+  }
+
+  rolledBack(): void {
+    for (const call of this.#rowsAdded) call.hasRow = false;
+    this.#endTransaction();
+  }
+
+  /** Another node has taken them. */
+  clear(): void {
+    this.#calls.clear();
+  }
+
+  #endTransaction(): void {
+    this.#opened.clear();
+    this.#closed.clear();
+    if (this.#rowsAdded.length > 0) this.#rowsAdded = [];
+  }
+}
