@@ -38,8 +38,8 @@ export function foldedPath(path: string): string {
 /** RFC 3986 section 3.3: what a segment may hold beside unreserved characters, without `*`; and the two that keep their case. */
 const FOLDED_ESCAPE = /%(?:2[146-9BCFcf]|3[ABDabd]|40|5[Cc])/g;
 
-function foldEscape(escape: string): string {
-  const upper = escape.toUpperCase();
+function foldEscape(encoded: string): string {
+  const upper = encoded.toUpperCase();
   return upper === '%2F' || upper === '%5C' ? upper : String.fromCharCode(Number.parseInt(upper.slice(1), 16));
 }
 
