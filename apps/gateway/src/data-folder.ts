@@ -41,10 +41,7 @@ export function openDataFolder(path: string, lockFile: LockFile): DataFolder {
     chmodSync(path, 0o700);
     writeIfAbsent(join(path, '.gitignore'), '*\n');
   } catch (error) {
-    throw new DataFolderError(
-      `The data folder ${path} cannot be written (${codeOf(error)}). Free space, mend its rights, or name another with POSTERN_DATA_DIR.`,
-      { cause: error },
-    );
+    throw unwritable(path, error);
   }
   const lock = lockFile(join(path, 'lock.db'));
   if (lock === undefined) {
@@ -52,15 +49,22 @@ export function openDataFolder(path: string, lockFile: LockFile): DataFolder {
       `Another gateway runs on the data folder ${path}. Stop it, or name another folder with POSTERN_DATA_DIR.`,
     );
   }
-  // Only now: until the lock was had the spool may have been another's.
-  rmSync(spoolFolder, { recursive: true, force: true });
-  mkdirSync(spoolFolder, { mode: 0o700 });
   const keep = (name: string, make: () => string) => keepFile(join(path, name), make);
+  let node: string;
+  try {
+    // Only now: until the lock was had the spool may have been another's.
+    rmSync(spoolFolder, { recursive: true, force: true });
+    mkdirSync(spoolFolder, { mode: 0o700 });
+    node = keep('node-id', () => `node-${randomUUID().slice(0, 8)}`);
+  } catch (error) {
+    lock.close();
+    throw error instanceof DataFolderError ? error : unwritable(path, error);
+  }
   const runFile = join(path, RUN_FILE);
   return {
     path,
     spoolFolder,
-    node: keep('node-id', () => `node-${randomUUID().slice(0, 8)}`),
+    node,
     keep,
     replace: (name, text) => writeWhole(join(path, name), text),
     announce: (addresses) =>
@@ -70,6 +74,13 @@ export function openDataFolder(path: string, lockFile: LockFile): DataFolder {
       lock.close();
     },
   };
+}
+
+function unwritable(path: string, cause: unknown): DataFolderError {
+  return new DataFolderError(
+    `The data folder ${path} cannot be written (${codeOf(cause)}). Free space, mend its rights, or name another with POSTERN_DATA_DIR.`,
+    { cause },
+  );
 }
 
 function writeIfAbsent(path: string, text: string): void {

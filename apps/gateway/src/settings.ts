@@ -150,7 +150,7 @@ function publicUrl(environment: Environment, name: string): string | undefined {
   if (text === undefined || text === '') return undefined;
   const url = URL.parse(text);
   const isBase =
-    url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '' && url.username === '';
+    url !== null && /^https?:$/.test(url.protocol) && url.username + url.password === '' && !/[?#]/.test(text);
   if (!isBase)
     throw new EnvironmentError(
       name,

@@ -96,6 +96,10 @@ async function readConfigFile({ settings, environment, log }: StartConfigParts, 
 function addLayer(base: ResolvedDocument, { file, document: layer }: ConfigFile): ResolvedDocument {
   if (layer.tenant !== base.tenant)
     throw faulty(file, [{ field: 'tenant', message: `must be ${base.tenant}, as in the file that it adds to` }]);
+  if (layer.globalRules !== undefined && base.globalRules === undefined)
+    throw faulty(file, [
+      { field: 'global', message: 'needs the section in the main file too; alone it would replace the rules in force' },
+    ]);
   const globalIds = new Set(base.globalRules?.map((rule) => rule.id));
   const repeated = layer.globalRules?.findIndex((rule) => globalIds.has(rule.id)) ?? -1;
   if (repeated >= 0)

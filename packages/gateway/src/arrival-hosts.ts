@@ -11,14 +11,14 @@ const KNOWN_MAX = 256;
  * no way in (DNS rebinding).
  */
 export function createArrivalHosts(publicHost: () => string | undefined): ArrivalHosts {
-  const known = new Map<string, boolean>();
+  const known = new Set<string>();
   return (authority) => {
-    const remembered = known.get(authority);
-    if (remembered !== undefined) return remembered;
+    if (known.has(authority)) return true;
     const host = hostOfAuthority(authority);
-    const answered = host !== undefined && (host === 'localhost' || isIP(host) !== 0 || host === publicHost());
-    if (known.size < KNOWN_MAX) known.set(authority, answered);
-    return answered;
+    const isAnswered = host !== undefined && (host === 'localhost' || isIP(host) !== 0 || host === publicHost());
+    // Only what is answered for is kept: the public host is known a moment after the first request may come.
+    if (isAnswered && known.size < KNOWN_MAX) known.add(authority);
+    return isAnswered;
   };
 }
 

@@ -9,7 +9,8 @@ export interface Completion {
 
 /** Where the upstream's answer goes: streamed to the client, or collected into a JSON document. Settles the call at its end. */
 export interface Answer extends ExchangeSink {
-  begin(gateway: Gateway, call: GuardedCall, completion: Completion): void;
+  /** False when the client has left already: the call is settled as not sent then, and nothing must be sent. */
+  begin(gateway: Gateway, call: GuardedCall, completion: Completion): boolean;
   /** Gives the running exchange, to pause, resume and abort it. */
   attach(exchange: Exchange): void;
 }

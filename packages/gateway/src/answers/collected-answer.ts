@@ -2,7 +2,7 @@ import { type Exchange, filterResponseHeaders, UpstreamFailure } from '@postern/
 import type { ClientExchange } from '../client-exchange.ts';
 import type { Gateway } from '../gateway.ts';
 import type { GuardedCall } from '../stages/guard-target.ts';
-import { ForwardRejection, settle } from '../stages/settle.ts';
+import { type Ending, ForwardRejection, settle } from '../stages/settle.ts';
 import { type Answer, type Completion, linkScope } from './answer.ts';
 import { rewriteLinks } from './rewrite-links.ts';
 
@@ -36,16 +36,18 @@ export class CollectedAnswer implements Answer {
     return this.#collected;
   }
 
-  begin(gateway: Gateway, call: GuardedCall, completion: Completion): void {
+  begin(gateway: Gateway, call: GuardedCall, completion: Completion): boolean {
     this.#gateway = gateway;
     this.#call = call;
     this.#completion = completion;
     this.#client.response.on('close', this.#onClose);
+    if (!this.#client.response.destroyed) return true;
+    this.#finish({ result: 'not_sent', code: 'client_gone' });
+    return false;
   }
 
   attach(exchange: Exchange): void {
     this.#exchange = exchange;
-    if (this.#client.response.destroyed) this.#onClose();
   }
 
   onHead(status: number, headers: string[]): void {
@@ -81,9 +83,7 @@ export class CollectedAnswer implements Answer {
       headers: this.#headers,
       body: Buffer.concat(this.#chunks, this.#byteLength),
     };
-    this.#leave();
-    settle(this.#gateway, this.#event, { result: 'done', status: this.#status });
-    this.#completion.resolve();
+    this.#finish({ result: 'done', status: this.#status });
   }
 
   onFailure(failure: UpstreamFailure): void {
@@ -96,13 +96,13 @@ export class CollectedAnswer implements Answer {
   #onClose = (): void => {
     if (this.#isOver) return;
     this.#exchange?.abort();
-    this.#leave();
-    settle(this.#gateway, this.#event, { result: 'unknown', code: 'client_gone' });
-    this.#completion.resolve();
+    this.#finish({ result: 'unknown', code: 'client_gone' });
   };
 
-  get #event() {
-    return this.#call.allowed.call.caller.request.event;
+  #finish(ending: Ending): void {
+    this.#leave();
+    settle(this.#gateway, this.#call.allowed.call.caller.request.event, ending);
+    this.#completion.resolve();
   }
 
   #leave(): void {

@@ -137,7 +137,16 @@ describe('headers', () => {
     upstream.answerWith((_request, response) => {
       const fields = ['X-B', '1', 'X-A', '2', 'x-b', '3', 'ETag', '"x"', 'Set-Cookie', 'a=b', 'set-cookie', 'c=d'];
       const refused = ['Alt-Svc', 'h3', 'Refresh', '1', 'Strict-Transport-Security', '1', 'Clear-Site-Data', '"*"'];
-      const ours = ['Postern-Request-Id', 'forged', 'Postern-Any', '1', 'Proxy-Authenticate', 'Basic', 'Authentication-Info', 'x'];
+      const ours = [
+        'Postern-Request-Id',
+        'forged',
+        'Postern-Any',
+        '1',
+        'Proxy-Authenticate',
+        'Basic',
+        'Authentication-Info',
+        'x',
+      ];
       const hop = ['Connection', 'X-Hop, keep-alive', 'X-Hop', '1', 'Keep-Alive', 'timeout=1'];
       response.writeHead(200, [...fields, ...refused, ...ours, ...hop]).end();
     });
@@ -146,7 +155,9 @@ describe('headers', () => {
     const { headers } = await connection.read();
     expect(headers).toMatchObject({ 'x-b': '1, 3', 'x-a': '2', etag: '"x"' });
     expect(headers['postern-request-id']).toMatch(/^[0-9a-f-]{36}$/);
-    const names = Object.keys(headers).filter((name) => /cookie|alt-svc|refresh|transport|site-data|any|proxy|info|hop/.test(name));
+    const names = Object.keys(headers).filter((name) =>
+      /cookie|alt-svc|refresh|transport|site-data|any|proxy|info|hop/.test(name),
+    );
     expect(names).toEqual([]);
     expect(headers['keep-alive']).toBe('timeout=65');
   });
@@ -349,6 +360,10 @@ describe('an upstream that breaks off', () => {
     connection.write(`GET /to/api/x HTTP/1.1\r\nHost: localhost\r\nPostern-Key: ${other.key}\r\n\r\n`);
     await expect(connection.read()).rejects.toThrow('ended in the middle');
     await other.waitForCalls(1);
-    expect((await other.entries({ type: 'outcome' }))[0]).toMatchObject({ result: 'failed', status: 200, code: 'upstream_reset' });
+    expect((await other.entries({ type: 'outcome' }))[0]).toMatchObject({
+      result: 'failed',
+      status: 200,
+      code: 'upstream_reset',
+    });
   });
 });

@@ -30,19 +30,21 @@ export class StreamedAnswer implements Answer {
     this.#extraHeaders = extraHeaders;
   }
 
-  begin(gateway: Gateway, call: GuardedCall, completion: Completion): void {
+  begin(gateway: Gateway, call: GuardedCall, completion: Completion): boolean {
     this.#gateway = gateway;
     this.#call = call;
     this.#completion = completion;
     this.#response.on('close', this.#onClose);
+    if (!this.#response.destroyed) return true;
+    this.#finish({ result: 'not_sent', code: 'client_gone' });
+    return false;
   }
 
   attach(exchange: Exchange): void {
     this.#exchange = exchange;
-    if (this.#response.destroyed) this.#onClose();
   }
 
-  onHead(status: number, headers: string[]): void {
+  onHead(status: number, headers: string[], isStream: boolean): void {
     if (this.#isOver) return;
     this.#status = status;
     const { integration } = this.#call.allowed.call;
@@ -51,6 +53,8 @@ export class StreamedAnswer implements Answer {
     this.#bytesLeft = announcedLength(passed);
     for (const item of this.#extraHeaders) passed.push(item);
     this.#response.writeHead(status, passed);
+    // The first event of a stream may be long in coming; else the head goes out with the first bytes.
+    if (isStream) this.#response.flushHeaders();
   }
 
   onData(chunk: Uint8Array): boolean {

@@ -20,10 +20,16 @@ export interface BodyLimits {
 export function receiveBody(exchange: ClientExchange, limits: BodyLimits): RequestBody | Promise<RequestBody> {
   const { request, response } = exchange;
   if (!announcesBody(request)) return NO_BODY;
+  // Left while something else was waited for: nothing would ever be heard of the request again.
+  if (request.destroyed) throw clientGone();
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > limits.bytesMax) throw tooLarge(limits.bytesMax);
   if (exchange.continueExpected) response.writeContinue();
   return new BodyReception(request, limits).promise;
+}
+
+function clientGone(): Rejection {
+  return new Rejection('malformed_request', 'The client left before its request was complete.');
 }
 
 function tooLarge(bytesMax: number): Rejection {
@@ -90,8 +96,9 @@ class BodyReception {
   };
 
   #onGone = (): void => {
-    if (this.#request.complete) return;
-    this.#fail(new Rejection('malformed_request', 'The client left before its request was complete.'));
+    // A request may have come whole and be closed before all of it was read: then its end never comes.
+    if (this.#request.readableEnded) return;
+    this.#fail(clientGone());
   };
 
   #finish(): void {

@@ -22,11 +22,16 @@ export interface DirectoryOptions {
   readonly onReplaced?: (former: CompiledTenant, current: CompiledTenant) => void;
   readonly onError: (error: unknown, doing: string) => void;
   readonly now: () => number;
+  /** Milliseconds that never go back. Default: the process's monotonic clock. */
+  readonly clock?: () => number;
+  /** How long a call waits for the store. Default 2,000 ms. */
+  readonly storeTimeoutMs?: number;
 }
 
 /** Without word from the store for longer than this, nothing cached is believed any more (specification, section 16). */
 const CONFIRMED_FOR_MS = 2_000;
 const POLL_MS = 500;
+const STORE_TIMEOUT_MS = 2_000;
 const KEYS_MAX = 100_000;
 const TOUCH_EVERY_MS = 60_000;
 const TOUCH_FLUSH_MS = 5_000;
@@ -48,6 +53,7 @@ interface Slot {
  */
 export class Directory {
   readonly #options: DirectoryOptions;
+  readonly #clock: () => number;
   readonly #slots = new Map<string, Slot>();
   readonly #keys = new Map<string, KnownCaller>();
   readonly #touched = new Map<string, { tenant: string; keyId: string; agentId: string; at: number }>();
@@ -61,6 +67,7 @@ export class Directory {
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? (() => performance.now());
   }
 
   /** Fails when the store cannot be read. */
@@ -89,7 +96,7 @@ export class Directory {
   }
 
   async #askStore(): Promise<void> {
-    const asked = performance.now();
+    const asked = this.#clock();
     const { revision, tenants } = await this.#options.directory.changesSince(this.#revision);
     for (const tenant of tenants) this.#forget(tenant);
     this.#revision = revision;
@@ -98,6 +105,7 @@ export class Directory {
 
   /** Word of a change by this process: in force from the next call on. `*`: of every tenant. */
   changed(tenant: string): void {
+    this.#changes += 1;
     for (const name of tenant === '*' ? [...this.#slots.keys()] : [tenant]) this.#forget(name);
   }
 
@@ -112,7 +120,7 @@ export class Directory {
 
   /** True while the store has confirmed lately; the readiness probe asks it too. */
   isConfirmed(): boolean {
-    return performance.now() - this.#confirmedMs <= CONFIRMED_FOR_MS;
+    return this.#clock() - this.#confirmedMs <= CONFIRMED_FOR_MS;
   }
 
   /**
@@ -122,22 +130,35 @@ export class Directory {
    * @throws Rejection `audit_unavailable` when the store does not answer.
    */
   findCaller(keyText: string): KnownCaller | undefined | Promise<KnownCaller | undefined> {
-    if (!this.isConfirmed()) return this.#confirmThenFind(keyText);
-    const known = this.#keys.get(keyText);
-    if (known !== undefined && this.#slots.get(known.agent.tenant)?.compiled === known.tenant) {
-      this.#touch(known);
-      return known;
-    }
-    return this.#readCaller(keyText);
+    const known = this.isConfirmed() ? this.#knownCaller(keyText) : undefined;
+    return known ?? this.#inTime(this.#askForCaller(keyText));
   }
 
-  async #confirmThenFind(keyText: string): Promise<KnownCaller | undefined> {
-    try {
-      await this.refresh();
-    } catch (error) {
+  /** Undefined when the key was not seen under the present version of its tenant. */
+  #knownCaller(keyText: string): KnownCaller | undefined {
+    const known = this.#keys.get(keyText);
+    if (known === undefined || this.#slots.get(known.agent.tenant)?.compiled !== known.tenant) return undefined;
+    this.#touch(known);
+    return known;
+  }
+
+  async #askForCaller(keyText: string): Promise<KnownCaller | undefined> {
+    if (this.isConfirmed()) return this.#readCaller(keyText);
+    await this.refresh().catch((error: unknown) => {
       throw storeSilent(error);
-    }
-    return this.findCaller(keyText);
+    });
+    if (!this.isConfirmed()) throw storeSilent(new Error('the store has answered too late'));
+    return this.#knownCaller(keyText) ?? this.#readCaller(keyText);
+  }
+
+  /** A store that does not answer at all must not keep calls waiting for ever. */
+  #inTime<T>(answer: Promise<T>): Promise<T> {
+    const timeoutMs = this.#options.storeTimeoutMs ?? STORE_TIMEOUT_MS;
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(storeSilent(new Error(`no answer in ${timeoutMs} ms`))), timeoutMs);
+    });
+    return Promise.race([answer, silence]).finally(() => clearTimeout(timer));
   }
 
   async #readCaller(keyText: string): Promise<KnownCaller | undefined> {
@@ -152,7 +173,7 @@ export class Directory {
     const caller: KnownCaller = {
       agent: makeIdentity(found.key, found.agent),
       tenant,
-      lastTouchedMs: Number.NEGATIVE_INFINITY,
+      lastTouchedMs: this.#keys.get(keyText)?.lastTouchedMs ?? Number.NEGATIVE_INFINITY,
     };
     // Word of a change came while we read: what was read may be older than the tenant it would be bound to, so it is not kept.
     if (this.#changes !== changes) return caller;
@@ -196,7 +217,7 @@ export class Directory {
   }
 
   #touch(caller: KnownCaller): void {
-    const now = performance.now();
+    const now = this.#clock();
     if (now - caller.lastTouchedMs < TOUCH_EVERY_MS) return;
     caller.lastTouchedMs = now;
     const { tenant, keyId, id: agentId } = caller.agent;

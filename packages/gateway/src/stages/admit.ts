@@ -98,8 +98,8 @@ function isIgnorableUpgrade(upgrade: string): boolean {
 
 /** RFC 9112 section 3.2.2: the authority of an absolute-form target counts, not `Host`. */
 function originForm(gateway: Gateway, url: string, hostField: string | undefined): string {
+  if (hostField === undefined) throw new Rejection('malformed_request', 'The request has no Host field.');
   if (url.startsWith('/')) {
-    if (hostField === undefined) throw new Rejection('malformed_request', 'The request has no Host field.');
     checkAuthority(gateway, hostField);
     return url;
   }

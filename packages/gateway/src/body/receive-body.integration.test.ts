@@ -1,0 +1,217 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { type TemporaryFolder, temporaryFolder } from '@postern/testing';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openRaw } from '../client.fixture.ts';
+import { receiveBody } from './receive-body.ts';
+import { disposeBody, type RequestBody } from './request-body.ts';
+
+const MIB = 1_048_576;
+/** Larger than what Node reads of a paused request ahead. */
+const BIG = 4 * MIB;
+
+let folder: TemporaryFolder;
+let server: Server;
+let reception: PromiseWithResolvers<RequestBody>;
+let request: IncomingMessage;
+let bytesMax: number;
+const bodies: RequestBody[] = [];
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  reception = Promise.withResolvers();
+  reception.promise.catch(() => undefined);
+  bytesMax = BIG;
+  server = createServer((incoming, response) => receive(incoming, response, false));
+  server.on('checkContinue', (incoming, response) => receive(incoming, response, true));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+
+afterEach(async () => {
+  server.closeAllConnections();
+  server.close();
+  for (const body of bodies.splice(0)) disposeBody(body);
+  await folder.remove();
+});
+
+function receive(incoming: IncomingMessage, response: ServerResponse, continueExpected: boolean) {
+  request = incoming;
+  const limits = { bytesMax, spoolFolder: folder.path };
+  Promise.try(() => receiveBody({ request: incoming, response, continueExpected }, limits)).then((body) => {
+    bodies.push(body);
+    reception.resolve(body);
+  }, reception.reject);
+}
+
+const port = () => (server.address() as AddressInfo).port;
+const head = (fields: string) => `POST / HTTP/1.1\r\nHost: localhost\r\n${fields}\r\n`;
+
+async function send(body: Uint8Array, framing: 'length' | 'chunked'): Promise<void> {
+  const connection = await openRaw(port());
+  if (framing === 'length') {
+    connection.write(head(`Content-Length: ${body.byteLength}\r\n`));
+    connection.write(body);
+    return;
+  }
+  connection.write(head('Transfer-Encoding: chunked\r\n'));
+  for (let start = 0; start < body.byteLength; start += 100_000) {
+    const piece = body.subarray(start, start + 100_000);
+    connection.write(`${piece.byteLength.toString(16)}\r\n`);
+    connection.write(piece);
+    connection.write('\r\n');
+  }
+  connection.write('0\r\n\r\n');
+}
+
+async function bytesOf(body: RequestBody): Promise<Buffer> {
+  switch (body.kind) {
+    case 'none':
+      return Buffer.alloc(0);
+    case 'bytes':
+      return Buffer.from(body.bytes);
+    case 'spooled': {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of body.spool.read()) pieces.push(piece);
+      return Buffer.concat(pieces);
+    }
+  }
+}
+
+function openSpools(): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(`${folder.path}/`);
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+describe.each(['length', 'chunked'] as const)('a body framed by %s', (framing) => {
+  test.each<[number, RequestBody['kind']]>([
+    [0, 'none'],
+    [1, 'bytes'],
+    [MIB - 1, 'bytes'],
+    [MIB, 'bytes'],
+    [MIB + 1, 'spooled'],
+    [BIG, 'spooled'],
+  ])('of %i bytes is received as %s', async (size, kind) => {
+    const sent = randomBytes(size);
+    await send(sent, framing);
+    const body = await reception.promise;
+    expect(body.kind).toBe(kind);
+    if (body.kind === 'spooled') expect(body.byteLength).toBe(size);
+    expect((await bytesOf(body)).equals(sent)).toBe(true);
+  });
+
+  test.each([1_000, MIB, MIB + 1, BIG])('may have %i bytes when that is the limit, and no byte more', async (limit) => {
+    bytesMax = limit;
+    await send(Buffer.alloc(limit), framing);
+    expect((await bytesOf(await reception.promise)).byteLength).toBe(limit);
+    disposeBody(await reception.promise);
+    reception = Promise.withResolvers();
+    await send(Buffer.alloc(limit + 1), framing);
+    await expect(reception.promise).rejects.toMatchObject({ code: 'request_too_large' });
+    await vi.waitFor(() => expect(openSpools()).toBe(0));
+  });
+});
+
+test('a length over the limit is refused before a byte has come', async () => {
+  bytesMax = 10;
+  using connection = await openRaw(port());
+  connection.write(head('Content-Length: 11\r\nExpect: 100-continue\r\n'));
+  await expect(reception.promise).rejects.toMatchObject({ code: 'request_too_large' });
+});
+
+test('a client that waits to be asked is asked', async () => {
+  using connection = await openRaw(port());
+  connection.write(head('Content-Length: 3\r\nExpect: 100-continue\r\n'));
+  expect((await connection.read()).status).toBe(100);
+  connection.write('abc');
+  expect((await bytesOf(await reception.promise)).toString()).toBe('abc');
+});
+
+describe('a client that leaves', () => {
+  test.each<[string, number, number]>([
+    ['in the middle of a small body', 100, 50],
+    ['in the middle of a body in memory', MIB, MIB - 1],
+    ['in the middle of a spooled body', BIG, BIG - 1],
+  ])('%s makes no call, and leaves no file', async (_what, announced, sent) => {
+    const connection = await openRaw(port());
+    connection.write(head(`Content-Length: ${announced}\r\n`));
+    connection.write(Buffer.alloc(sent));
+    await once(server, 'request');
+    connection.socket.end();
+    await expect(reception.promise).rejects.toMatchObject({ code: 'malformed_request' });
+    await vi.waitFor(() => expect(openSpools()).toBe(0));
+  });
+
+  test.each([1, 100, 40_000])(
+    'with %i bytes of its whole body still unread makes an end, one or the other',
+    async (over) => {
+      const connection = await openRaw(port());
+      connection.write(head(`Content-Length: ${MIB + over}\r\n`));
+      connection.write(Buffer.alloc(MIB + over));
+      connection.socket.end();
+      // What has come whole may be taken or refused; it must not be waited for.
+      const end = await reception.promise.then(
+        (body) => body.kind,
+        (error) => error.code,
+      );
+      expect(['spooled', 'malformed_request']).toContain(end);
+      if (end === 'malformed_request') await vi.waitFor(() => expect(openSpools()).toBe(0));
+    },
+  );
+});
+
+describe('a disk', () => {
+  test('that cannot be written makes the gateway overloaded', async () => {
+    await rm(folder.path, { recursive: true });
+    await send(Buffer.alloc(BIG), 'length');
+    await expect(reception.promise).rejects.toMatchObject({ code: 'overloaded' });
+  });
+
+  test('is not needed for what fits into memory', async () => {
+    await rm(folder.path, { recursive: true });
+    await send(Buffer.alloc(MIB), 'length');
+    expect((await reception.promise).kind).toBe('bytes');
+  });
+
+  test('slower than the client holds the client back', async () => {
+    const probe = await open(path.join(folder.path, 'probe'), 'w');
+    const disk = Object.getPrototypeOf(probe) as typeof probe;
+    await probe.close();
+    const release = Promise.withResolvers<void>();
+    const writing = Promise.withResolvers<void>();
+    const write = disk.write;
+    vi.spyOn(disk, 'write').mockImplementation(async function slowly(this: FileHandle, ...given: unknown[]) {
+      writing.resolve();
+      await release.promise;
+      return Reflect.apply(write, this, given);
+    } as typeof write);
+    try {
+      const sent = randomBytes(BIG);
+      await send(sent, 'length');
+      await writing.promise;
+      // Read again and again until nothing more comes: the rest stays with the client.
+      let read = -1;
+      await vi.waitFor(() => {
+        const before = read;
+        read = request.socket.bytesRead;
+        expect(read).toBe(before);
+      });
+      expect(request.isPaused()).toBe(true);
+      expect(read).toBeLessThan(MIB + 4 * 65_536);
+      release.resolve();
+      expect((await bytesOf(await reception.promise)).equals(sent)).toBe(true);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+});

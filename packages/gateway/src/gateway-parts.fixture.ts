@@ -1,0 +1,140 @@
+import { verifyKeyDigest } from '@postern/auth';
+import type { SqliteCallJournal } from '@postern/db';
+import type { AgentsPort, CallJournal, DbRepositories, DirectoryPort } from '@postern/db/ports';
+import { createUndiciTransport, poolPrefix, type Transport } from '@postern/proxy-runtime';
+import { createTargetGuard, isOwnListener, type Resolve } from '@postern/ssrf-guard';
+import {
+  createSecretCache,
+  createVault,
+  deriveKeys,
+  type KeyRing,
+  type SecretCache,
+  type SecretEnvelope,
+  type Vault,
+} from '@postern/vault';
+import { createArrivalHosts } from './arrival-hosts.ts';
+import { type CompiledTenant, createTenantCompiler } from './directory/compiled-tenant.ts';
+import { Directory } from './directory/directory.ts';
+import { type SecretVersion, secretVersion } from './directory/secret-version.ts';
+import { staleIntegrations } from './directory/stale-integrations.ts';
+import type { Gateway } from './gateway.ts';
+import { createMetrics } from './metrics.ts';
+import { Refusals } from './refusals.ts';
+import { createRequestIds } from './request-id.ts';
+import { createTrustedProxies } from './trusted-proxies.ts';
+import type { WideEvent } from './wide-event.ts';
+
+export interface PartsOptions {
+  /** Default: `upstream.test` and `localhost` are 127.0.0.1; nothing else has an address. */
+  readonly resolve?: Resolve;
+  /** Each wraps a real port, to delay, count or cut what goes through it. */
+  readonly wrapAgents?: (agents: AgentsPort) => AgentsPort;
+  readonly wrapDirectory?: (directory: DirectoryPort) => DirectoryPort;
+  readonly wrapJournal?: (journal: CallJournal) => CallJournal;
+  readonly trustedProxies?: readonly string[];
+  readonly publicHost?: string;
+  /** Milliseconds that never go back. */
+  readonly directoryClock?: () => number;
+  /** How long the directory waits for the store. */
+  readonly storeTimeoutMs?: number;
+}
+
+export interface Ground {
+  readonly repositories: DbRepositories;
+  readonly journal: SqliteCallJournal;
+  readonly keyRing: KeyRing;
+  readonly spoolFolder: string;
+}
+
+/** The data plane's parts, put together as the application does. */
+export interface Parts {
+  readonly gateway: Gateway;
+  readonly directory: Directory;
+  readonly transport: Transport;
+  readonly secrets: SecretCache;
+  readonly vault: Vault;
+  readonly state: { url: string; stopping: boolean; readonly listeners: { address: string; port: number }[] };
+  readonly calls: WideEvent[];
+  readonly faults: { doing: string; error: unknown }[];
+  readonly replaced: { former: CompiledTenant; current: CompiledTenant }[];
+  onCall: () => void;
+}
+
+const LOOPBACK_NAMES: Readonly<Record<string, string>> = { 'upstream.test': '127.0.0.1', localhost: '127.0.0.1' };
+
+export const resolveLoopback: Resolve = async (name) => {
+  const address = LOOPBACK_NAMES[name];
+  if (address === undefined) throw new Error(`no address of ${name}`);
+  return { addresses: [address], ttlSeconds: 60 };
+};
+
+export function composeParts(ground: Ground, options: PartsOptions): Parts {
+  const { repositories, journal } = ground;
+  const vault = createVault({ keyRing: ground.keyRing });
+  const secrets = createSecretCache({ open: (reference) => openSecret(repositories, vault, secretVersion(reference)) });
+  const transport = createUndiciTransport();
+  const parts = {
+    state: { url: '', stopping: false, listeners: [] },
+    calls: [],
+    faults: [],
+    replaced: [],
+    onCall: () => undefined,
+  } as unknown as Parts;
+  const directory = createDirectory(ground, options, { transport, parts });
+  const gateway: Gateway = {
+    directory,
+    journal: options.wrapJournal?.(journal) ?? journal,
+    guard: createTargetGuard({ resolve: options.resolve ?? resolveLoopback }),
+    secrets,
+    transport,
+    refusals: new Refusals(journal, Date.now, 'default'),
+    arrivalHosts: createArrivalHosts(() => options.publicHost),
+    trustedProxies: createTrustedProxies(options.trustedProxies ?? []),
+    log: {
+      call: (event) => {
+        parts.calls.push(event);
+        parts.onCall();
+      },
+      error: (error, doing) => parts.faults.push({ doing, error }),
+    },
+    metrics: createMetrics(() => 0),
+    spoolFolder: ground.spoolFolder,
+    environment: undefined,
+    viaName: 'postern-test',
+    publicUrl: () => parts.state.url,
+    isOwnListener: (address, port) => isOwnListener(address, port, parts.state.listeners),
+    now: Date.now,
+    newRequestId: createRequestIds(Date.now),
+    isStopping: () => parts.state.stopping,
+  };
+  return Object.assign(parts, { gateway, directory, transport, secrets, vault });
+}
+
+function createDirectory(
+  { repositories, keyRing }: Ground,
+  options: PartsOptions,
+  { transport, parts }: { transport: Transport; parts: Parts },
+): Directory {
+  const hmacKeys = deriveKeys(keyRing, 'agent-key');
+  return new Directory({
+    directory: options.wrapDirectory?.(repositories.directory) ?? repositories.directory,
+    agents: options.wrapAgents?.(repositories.agents) ?? repositories.agents,
+    compileTenant: createTenantCompiler(transport),
+    verifyKey: (key, digest, keyId) => verifyKeyDigest(key, { keyId, digest: Buffer.from(digest, 'base64') }, hmacKeys),
+    onReplaced: (former, current) => {
+      parts.replaced.push({ former, current });
+      for (const name of staleIntegrations(former, current)) transport.closePools(poolPrefix(former.name, name));
+    },
+    onError: (error, doing) => parts.faults.push({ doing, error }),
+    now: Date.now,
+    ...(options.directoryClock === undefined ? {} : { clock: options.directoryClock }),
+    ...(options.storeTimeoutMs === undefined ? {} : { storeTimeoutMs: options.storeTimeoutMs }),
+  });
+}
+
+async function openSecret(repositories: DbRepositories, vault: Vault, reference: SecretVersion): Promise<Uint8Array> {
+  const { tenant, name, version } = reference;
+  const found = await repositories.secrets.getSecretEnvelopeVersion(tenant, name, version);
+  if (found === undefined) throw new Error(`secret ${name} has no version ${version}`);
+  return vault.open(reference, JSON.parse(found.envelope) as SecretEnvelope);
+}
