@@ -1,29 +1,34 @@
-import { type RunningGateway, runGateway } from './run-gateway.ts';
+import { runGateway } from './run-gateway.ts';
 import { letYoungHeapGrow } from './young-heap.ts';
 
 /** Runs a gateway as this process: until SIGTERM or SIGINT, or until it cannot go on. Sets the exit code. */
 export async function runFromCommandLine(options: { readonly demo: boolean }): Promise<void> {
-  let gateway: RunningGateway;
+  const starting = runGateway({ environment: process.env, demo: options.demo });
+  // From the first moment on: a signal during the start stops what has been started.
+  const stop = () => {
+    process.once('SIGINT', () => process.exit(130));
+    starting
+      .then((gateway) => gateway.stop())
+      .then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
   try {
-    gateway = await runGateway({ environment: process.env, demo: options.demo });
+    const gateway = await starting;
+    letYoungHeapGrow();
+    void gateway.failed.then((error) => {
+      process.stderr.write(`postern: the gateway cannot go on: ${messageOf(error)}\n`);
+      process.exit(1);
+    });
   } catch (error) {
     process.stderr.write(`postern: ${messageOf(error)}\n`);
     process.exitCode = 1;
     // The database's threads may be up already.
     setTimeout(() => process.exit(1), 100).unref();
-    return;
   }
-  letYoungHeapGrow();
-  const stop = () => {
-    process.once('SIGINT', () => process.exit(130));
-    void gateway.stop().then(() => process.exit(0));
-  };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
-  void gateway.failed.then((error) => {
-    process.stderr.write(`postern: the gateway cannot go on: ${messageOf(error)}\n`);
-    process.exit(1);
-  });
 }
 
 function messageOf(error: unknown): string {

@@ -88,8 +88,9 @@ async function start(parts: StartParts): Promise<RunningGateway> {
   const control = await createControlPlane({ settings, log, keys, composition, unsafeAddressCeiling });
   trackConnections(control.server);
   const dataBound = await bind(dataServer, settings.data.bind, 'POSTERN_LISTEN');
+  state.listeners.push(dataBound);
   const adminBound = await bind(control.server, settings.admin.bind, 'POSTERN_ADMIN_LISTEN');
-  state.listeners.push(dataBound, adminBound);
+  state.listeners.push(adminBound);
   const dataUrl = urlOf(dataBound, settings.data.tls !== undefined);
   const adminUrl = urlOf(adminBound, settings.admin.tls !== undefined);
   state.publicUrl = settings.data.publicUrl ?? dataUrl;

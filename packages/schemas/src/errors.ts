@@ -82,6 +82,8 @@ export interface RejectionDetails {
   readonly decision?: 'deny' | 'require_approval';
   readonly approval?: { id: string; status: string; statusUrl: string; expiresAt: string };
   readonly retryAfterSeconds?: number;
+  /** The methods that would be right, with `method_not_allowed`. */
+  readonly allow?: readonly string[];
   /** Problems of a submitted document, each with the field it concerns. */
   readonly issues?: readonly ValidationIssue[];
 }

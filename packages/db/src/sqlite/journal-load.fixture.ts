@@ -18,14 +18,27 @@ const LONG_CALLERS = 4;
 
 const client = await openSqlite({ file });
 const journal = createSqliteCallJournal(client, { node: 'one', boot, now: Date.now, leaseMs: LEASE_MS });
-writeSync(1, `recovered ${await journal.recover()}\n`);
+say(`recovered ${await journal.recover()}`);
+
+/** Writes one line before anything else happens; a pipe that is full is waited for. */
+function say(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
 
 let calls = 0;
 async function callWithoutEnd(_: unknown, caller: number): Promise<never> {
   for (;;) {
     const requestId = `${boot}-${calls++}`;
     await journal.commitIntent(intentOf(requestId));
-    writeSync(1, `${requestId}\n`);
+    say(requestId);
     if (caller < LONG_CALLERS) await wait(LONG_CALL_MS);
     journal.recordOutcome(outcomeOf(requestId));
   }

@@ -18,13 +18,16 @@ export function answerProblem(client: ClientExchange, rejection: Rejection, requ
     return;
   }
   const problem = toProblem(rejection, requestId);
-  send(client, problem.status, problemHeaders(problem), JSON.stringify(problem));
+  // `allow` is a header's to tell.
+  send(client, problem.status, problemHeaders(problem), JSON.stringify({ ...problem, allow: undefined }));
 }
 
 function problemHeaders(problem: Problem): string[] {
   const headers = ['content-type', PROBLEM_MEDIA_TYPE, 'postern-request-id', problem.requestId];
   // RFC 9110 section 11.6.1: a 401 names the scheme.
   if (problem.status === 401) headers.push('www-authenticate', 'Bearer realm="postern"');
+  // RFC 9110 section 15.5.6: a 405 tells the methods that are allowed.
+  if (problem.allow !== undefined) headers.push('allow', problem.allow.join(', '));
   if (problem.retryAfterSeconds !== undefined) headers.push('retry-after', String(problem.retryAfterSeconds));
   return headers;
 }

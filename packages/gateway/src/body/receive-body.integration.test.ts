@@ -152,6 +152,20 @@ describe('a client that leaves', () => {
     await vi.waitFor(() => expect(openSpools()).toBe(0));
   });
 
+  test('before its body is asked for makes no call', async () => {
+    server.removeAllListeners('request');
+    const arrived = once(server, 'request') as Promise<[IncomingMessage, ServerResponse]>;
+    const connection = await openRaw(port());
+    connection.write(head('Content-Length: 100\r\n'));
+    connection.write(Buffer.alloc(10));
+    const [incoming, response] = await arrived;
+    const gone = new Promise((resolve) => incoming.once('close', resolve));
+    connection.socket.end();
+    await gone;
+    receive(incoming, response, false);
+    await expect(reception.promise).rejects.toMatchObject({ code: 'malformed_request' });
+  });
+
   test.each([1, 100, 40_000])(
     'with %i bytes of its whole body still unread makes an end, one or the other',
     async (over) => {

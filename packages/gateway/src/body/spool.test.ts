@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@postern/testing';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Spool } from './spool.ts';
 
 let folder: TemporaryFolder;
@@ -71,6 +71,7 @@ describe('a spooled body', () => {
   });
 
   test('has no name, is closed to others, and is not what lies on the disk', async () => {
+    await vi.waitFor(() => expect(openFiles()).toEqual([]));
     const spool = await Spool.create(folder.path);
     const text = 'the customer list'.repeat(100);
     await spool.append(Buffer.from(text));
@@ -91,11 +92,11 @@ describe('a spooled body', () => {
   test('that is disposed leaves nothing open and cannot be read', async () => {
     const spool = await Spool.create(folder.path);
     await spool.append(Buffer.from('gone'));
-    expect(openFiles().length).toBe(1);
+    await vi.waitFor(() => expect(openFiles().length).toBe(1));
     spool.dispose();
     spool.dispose();
     await expect(readAll(spool)).rejects.toThrow();
-    expect(openFiles()).toEqual([]);
+    await vi.waitFor(() => expect(openFiles()).toEqual([]));
   });
 
   test('cannot be made in a folder that is not there', async () => {

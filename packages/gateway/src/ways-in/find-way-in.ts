@@ -32,6 +32,8 @@ export function findWayIn(request: AdmittedRequest): WayIn {
   if (route === undefined)
     throw new Rejection('not_found', 'Calls go to /to/{integration}/{path} or to POST /v1/execute.');
   if (!route.methods.includes(method))
-    throw new Rejection('method_not_allowed', `Use ${route.methods.join(' or ')} here.`);
+    throw new Rejection('method_not_allowed', `Use ${route.methods.join(' or ')} here.`, {
+      details: { allow: route.methods },
+    });
   return route.wayIn;
 }
