@@ -5,35 +5,44 @@ const FLUSH_EVERY_MS = 200;
 const GATHER_BYTES = 65_536;
 /** No line is longer: its parts have limits of their own (the URL 8 KiB, the rest names), and a character has at most 3 bytes. */
 const LINE_BYTES_MAX = 32_768;
+/** Buffers kept for the next lines. */
+const FREE_MAX = 4;
+
+/** Takes whole lines; `release` is called when the bytes are no longer needed, and not at all when they were lost. */
+export type WriteLines = (lines: Buffer, release: () => void) => void;
 
 export interface CallLines {
   add(event: WideEvent, latencyMs: number): void;
   /** Gives out what has gathered; to `last` instead when the program ends. */
-  flush(last?: (lines: Buffer) => void): void;
+  flush(last?: WriteLines): void;
 }
 
 /**
  * The one wide line of each call, as JSON in pino's shape (`level`, `time`, `msg`). Written here and not by pino because it is on
  * the path of every call; and into bytes at once, because text that lies around for a while costs the garbage collector more than
- * making it. `write` may keep the bytes. Field names are stable.
+ * making it, as would a new buffer each time. Field names are stable.
  */
-export function createCallLines(write: (lines: Buffer) => void, base: Readonly<Record<string, string>>): CallLines {
+export function createCallLines(write: WriteLines, base: Readonly<Record<string, string>>): CallLines {
   const constant = Object.entries(base)
     .map(([name, value]) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`)
     .join('');
   const time = createIsoTime();
-  let bytes = Buffer.allocUnsafeSlow(GATHER_BYTES + LINE_BYTES_MAX);
+  let bytes: Buffer = Buffer.allocUnsafeSlow(GATHER_BYTES + LINE_BYTES_MAX);
+  const free: Buffer[] = [];
   let used = 0;
   let timer: NodeJS.Timeout | undefined;
 
-  function flush(last: (lines: Buffer) => void = write): void {
+  function flush(last: WriteLines = write): void {
     clearTimeout(timer);
     timer = undefined;
     if (used === 0) return;
-    const lines = bytes.subarray(0, used);
-    bytes = Buffer.allocUnsafeSlow(GATHER_BYTES + LINE_BYTES_MAX);
+    const full = bytes;
+    const lines = full.subarray(0, used);
+    bytes = free.pop() ?? Buffer.allocUnsafeSlow(GATHER_BYTES + LINE_BYTES_MAX);
     used = 0;
-    last(lines);
+    last(lines, () => {
+      if (free.length < FREE_MAX) free.push(full);
+    });
   }
 
   return {

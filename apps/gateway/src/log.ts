@@ -1,7 +1,7 @@
 import { write, writeSync } from 'node:fs';
 import type { CallLog } from '@postern/gateway';
 import pino, { type DestinationStream, type Logger } from 'pino';
-import { createCallLines } from './call-lines.ts';
+import { createCallLines, type WriteLines } from './call-lines.ts';
 import type { LogLevel } from './settings.ts';
 
 export interface LogOptions {
@@ -40,8 +40,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
 
 interface Destination {
   readonly stream: DestinationStream;
-  /** Takes whole lines, and keeps the bytes. */
-  readonly write: (lines: Buffer) => void;
+  readonly write: WriteLines;
   readonly flush: () => void;
 }
 
@@ -49,18 +48,23 @@ async function openDestination(format: 'json' | 'pretty'): Promise<Destination> 
   if (format === 'pretty') {
     const { default: pretty } = await import('pino-pretty');
     const stream = pretty({ destination: 2, sync: true, ignore: 'pid,hostname' });
-    return { stream, write: (lines) => void stream.write(lines.toString()), flush: () => undefined };
+    const write: WriteLines = (lines, release) => {
+      stream.write(lines.toString());
+      release();
+    };
+    return { stream, write, flush: () => undefined };
   }
   const stream = pino.destination({ dest: 2, sync: false });
   return { stream, write: writeToStderr, flush: () => flushNow(stream) };
 }
 
 /** Beside pino's own stream: whole lines, so the two never mix within one. Nobody waits, and a reader that has gone harms nobody. */
-function writeToStderr(lines: Buffer): void {
+function writeToStderr(lines: Buffer, release: () => void): void {
   write(2, lines, 0, lines.byteLength, null, (error, written) => {
     const rest = error === null ? lines.subarray(written) : lines;
     if (error !== null && error.code !== 'EAGAIN') return;
-    if (rest.byteLength > 0) setTimeout(() => writeToStderr(rest), error === null ? 0 : RETRY_MS).unref();
+    if (rest.byteLength === 0) return release();
+    setTimeout(() => writeToStderr(rest, release), error === null ? 0 : RETRY_MS).unref();
   });
 }
 

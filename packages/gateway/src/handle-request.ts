@@ -15,20 +15,25 @@ import type { WideEvent } from './wide-event.ts';
 /**
  * The life of a call, stage by stage as the specification's section 4 numbers them. Each stage's output is the next one's
  * input, and only a stage can make what it returns: nothing can be forwarded that was not decided, guarded and recorded.
- * A stage refuses by throwing a `Rejection`; `serve.ts` is the only catch.
+ * A stage refuses by throwing a `Rejection`; `serve.ts` is the only catch. What is known already comes without a promise, and is
+ * not waited for: each turn saved here is saved for every call.
  */
 export async function handleRequest(gateway: Gateway, client: ClientExchange, event: WideEvent): Promise<void> {
   const request = admit(gateway, client, event); // 1
   const wayIn = findWayIn(request);
   if (wayIn.kind === 'api') return wayIn.answer(gateway, request);
 
-  const caller = await authenticate(gateway, request, 'call'); // 2
-  const call = await resolveCall(gateway, caller, await wayIn.read(gateway, request)); // 3
+  const known = authenticate(gateway, request, 'call'); // 2
+  const caller = known instanceof Promise ? await known : known;
+  const read = wayIn.read(gateway, request); // 3
+  const call = await resolveCall(gateway, caller, read instanceof Promise ? await read : read);
   try {
     const allowed = decide(gateway, call); // 5
-    const guarded = await guardTarget(gateway, allowed); // 8
+    const judged = guardTarget(gateway, allowed); // 8
+    const guarded = judged instanceof Promise ? await judged : judged;
     const intent = await recordIntent(gateway, guarded); // 9
-    const credentialed = await injectCredential(gateway, intent); // 10
+    const opened = injectCredential(gateway, intent); // 10
+    const credentialed = opened instanceof Promise ? await opened : opened;
     const answer = wayIn.answerFor(request);
     await forward(gateway, credentialed, answer); // 11, 12
     wayIn.finish?.(request, answer, allowed);
