@@ -19,7 +19,7 @@ export interface Connection {
 /** The writing connection: every commit is on the disk (`synchronous=FULL`) before it is told. */
 export function openWritingConnection(file: string): Connection {
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
-  database.exec('pragma journal_mode = wal');
+  switchToWal(database);
   database.exec('pragma synchronous = full');
   database.exec(`pragma journal_size_limit = ${LOG_BYTES_KEPT}`);
   database.exec('pragma cache_size = -8192');
@@ -61,4 +61,20 @@ function withStatements(database: DatabaseSync): Connection {
   }
 
   return { database, prepare, run, close: () => database.close() };
+}
+
+const WAL_TRIES = 200;
+const WAL_RETRY_MS = 10;
+
+/** Two programs that open a new file at once: SQLite does not wait for the lock that the switch needs, so we do, at most 2 s. */
+function switchToWal(database: DatabaseSync): void {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      database.exec('pragma journal_mode = wal');
+      return;
+    } catch (error) {
+      if (tries === WAL_TRIES || !(error instanceof Error && error.message.includes('locked'))) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAL_RETRY_MS);
+    }
+  }
 }
