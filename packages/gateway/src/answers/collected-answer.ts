@@ -2,6 +2,7 @@ import { type Exchange, filterResponseHeaders, UpstreamFailure } from '@postern/
 import type { ClientExchange } from '../client-exchange.ts';
 import type { Gateway } from '../gateway.ts';
 import type { GuardedCall } from '../stages/guard-target.ts';
+import type { CredentialedCall } from '../stages/inject-credential.ts';
 import { type Ending, ForwardRejection, settle } from '../stages/settle.ts';
 import { type Answer, type Completion, linkScope } from './answer.ts';
 import { rewriteLinks } from './rewrite-links.ts';
@@ -36,9 +37,9 @@ export class CollectedAnswer implements Answer {
     return this.#collected;
   }
 
-  begin(gateway: Gateway, call: GuardedCall, completion: Completion): boolean {
+  begin(gateway: Gateway, { intent }: CredentialedCall, completion: Completion): boolean {
     this.#gateway = gateway;
-    this.#call = call;
+    this.#call = intent.guarded;
     this.#completion = completion;
     this.#client.response.on('close', this.#onClose);
     if (!this.#client.response.destroyed) return true;

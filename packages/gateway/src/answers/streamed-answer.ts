@@ -3,6 +3,7 @@ import { type Exchange, filterResponseHeaders, type UpstreamFailure } from '@pos
 import type { ClientExchange } from '../client-exchange.ts';
 import type { Gateway } from '../gateway.ts';
 import type { GuardedCall } from '../stages/guard-target.ts';
+import type { CredentialedCall } from '../stages/inject-credential.ts';
 import { type Ending, ForwardRejection, resultOf, settle } from '../stages/settle.ts';
 import { type Answer, type Completion, linkScope } from './answer.ts';
 import { rewriteLinks } from './rewrite-links.ts';
@@ -30,9 +31,9 @@ export class StreamedAnswer implements Answer {
     this.#extraHeaders = extraHeaders;
   }
 
-  begin(gateway: Gateway, call: GuardedCall, completion: Completion): boolean {
+  begin(gateway: Gateway, { intent }: CredentialedCall, completion: Completion): boolean {
     this.#gateway = gateway;
-    this.#call = call;
+    this.#call = intent.guarded;
     this.#completion = completion;
     this.#response.on('close', this.#onClose);
     if (!this.#response.destroyed) return true;

@@ -13,7 +13,7 @@ export function forward(gateway: Gateway, credentialed: CredentialedCall, answer
   const { guarded } = credentialed.intent;
   const { integration } = guarded.allowed.call;
   return new Promise((resolve, reject) => {
-    if (!answer.begin(gateway, guarded, { resolve, reject })) return;
+    if (!answer.begin(gateway, credentialed, { resolve, reject })) return;
     const exchange = startExchange(
       integration.lane,
       {

@@ -12,24 +12,30 @@ import type { ResolvedCall } from './resolve.ts';
 export interface CredentialedCall {
   readonly intent: Intent;
   readonly request: OutgoingRequest;
+  /** What was added to the request: an answer must not pass it back. undefined for an integration without a credential. */
+  readonly applied: AppliedCredential | undefined;
 }
 
 /** Stage 10. Demands a recorded intent: no secret is opened for a call that left no trace. */
 export function injectCredential(gateway: Gateway, intent: Intent): CredentialedCall | Promise<CredentialedCall> {
   const { call } = intent.guarded.allowed;
   const { credential } = call.integration;
-  if (credential.secretName === undefined) return { intent, request: outgoing(gateway, call, undefined) };
+  if (credential.secretName === undefined) return credentialed(gateway, intent, undefined);
   const { reference } = entitledSecret(call, credential.secretName);
   const secret = gateway.secrets.get(reference);
   if (secret instanceof Promise) {
     return secret.then(
-      (opened) => ({ intent, request: outgoing(gateway, call, opened) }),
+      (opened) => credentialed(gateway, intent, applySecret(call.integration, opened)),
       (error: unknown) => {
         throw unavailable(error);
       },
     );
   }
-  return { intent, request: outgoing(gateway, call, secret) };
+  return credentialed(gateway, intent, applySecret(call.integration, secret));
+}
+
+function credentialed(gateway: Gateway, intent: Intent, applied: AppliedCredential | undefined): CredentialedCall {
+  return { intent, request: outgoing(gateway, intent.guarded.allowed.call, applied), applied };
 }
 
 /** A secret is opened only for an agent whose environment both the secret and the integration list. */
@@ -55,7 +61,7 @@ function unavailable(cause: unknown): Rejection {
   );
 }
 
-function outgoing(gateway: Gateway, call: ResolvedCall, secret: Secret | undefined): OutgoingRequest {
+function outgoing(gateway: Gateway, call: ResolvedCall, applied: AppliedCredential | undefined): OutgoingRequest {
   const { headerPolicy } = call.integration;
   const headers = filterRequestHeaders(call.rawHeaders, headerPolicy, GATEWAY_WRITES);
   const { event } = call.caller.request;
@@ -64,8 +70,7 @@ function outgoing(gateway: Gateway, call: ResolvedCall, secret: Secret | undefin
   headers.push('x-request-id', event.requestId, 'via', `1.1 ${gateway.viaName}`);
   headers.push('traceparent', traceparent(call.rawHeaders, event.requestId));
   let { pathAndQuery } = call.target;
-  if (secret !== undefined) {
-    const applied = applySecret(call.integration, secret);
+  if (applied !== undefined) {
     for (const [name, value] of applied.headers) headers.push(name, value);
     if (applied.query !== undefined) pathAndQuery += (call.target.hasQuery ? '&' : '?') + applied.query;
   }
