@@ -19,18 +19,50 @@ export interface Facts {
     /** The canonical URL. Parsed only when `target` is absent. */
     readonly url: string;
     readonly target?: Target | undefined;
-    readonly headers: readonly (readonly [name: string, value: string])[];
+    readonly headers: HeaderFacts;
+    /** By name the decoded values in their order. Absent: read from `url` when touched. */
+    readonly query?: Readonly<Record<string, readonly string[]>> | undefined;
+    /**
+     * The value of a strict-JSON or form body (`readFormBody`), or a function that answers it, called at most once and only when
+     * something looks at the body; when it throws, the body counts as not inspected. Absent or null: there is none.
+     */
     readonly body?: unknown;
+    /** False where the body could not be read: then looking at it is an error. */
     readonly bodyInspected: boolean;
   };
   readonly integration: { readonly name: string };
   readonly action?: ActionFacts | undefined;
-  readonly risk?: unknown;
-  readonly tool?: unknown;
+  /** A score that somebody else came to, 0 to 1. It can only raise what `scoreRisk` says. */
+  readonly risk?:
+    | number
+    | { readonly score: number; readonly labels?: readonly string[] | undefined }
+    | null
+    | undefined;
+  /** Of a tool call. */
+  readonly tool?: ToolFacts | null | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  readonly counts?: unknown;
+  /** Calls this agent sent to this action in the last minute, hour and day. */
+  readonly counts?: CountFacts | null | undefined;
+  /** The agent has not called this host in 30 days. */
   readonly hostIsNew?: boolean | undefined;
+}
+
+/** Pairs of name and value, or values by name; names in any case. */
+export type HeaderFacts =
+  | readonly (readonly [name: string, value: string])[]
+  | Readonly<Record<string, string | readonly string[]>>;
+
+export interface ToolFacts {
+  readonly name: string;
+  readonly server?: string | undefined;
+  readonly arguments?: unknown;
+}
+
+export interface CountFacts {
+  readonly minute: number;
+  readonly hour: number;
+  readonly day: number;
 }
 
 /** The action the call was found to be. Any `approval` but `none` and absent counts as `required`. */
@@ -40,7 +72,7 @@ export interface ActionFacts {
   readonly approval?: string | undefined;
 }
 
-/** The facts that rules of this version look at, checked. */
+/** The facts that the selectors of rules look at, checked. */
 export interface Call {
   readonly agent: AgentFacts;
   readonly integration: string;
@@ -49,6 +81,7 @@ export interface Call {
   readonly host: string;
   /** Folded: see `foldedPath`. */
   readonly path: string;
+  readonly target: Target;
 }
 
 const METHOD = /^[A-Z][A-Z-]*$/;
@@ -69,6 +102,7 @@ export function readCall(facts: Facts): Call | string {
     method: request.method,
     host: target.host,
     path: foldedPath(target.path),
+    target,
   };
 }
 

@@ -25,6 +25,22 @@ describe('compilePolicy accepts', () => {
     { effect: 'require_approval' },
     { disabled: true },
     { when: undefined },
+    { when: 'agent.trust >= 2 && request.body.amount <= 5000' },
+    { when: 'request.body.dryRun' },
+    { shadow: true },
+    { effect: 'deny', hard: true, shadow: true, when: 'true' },
+    { effect: 'rate_limit', limit: { requests: 1, perSeconds: 1 } },
+    { effect: 'rate_limit', limit: { requests: 1_000_000, perSeconds: 2_678_400, per: ['agent', 'tenant', 'host'] } },
+    {
+      effect: 'rate_limit',
+      limit: { requests: 1, perSeconds: 1, per: ['integration', 'action', 'method'] },
+      when: 'true',
+    },
+    { effect: 'require_approval', approval: {} },
+    {
+      effect: 'require_approval',
+      approval: { approvers: 2, groups: ['ops', 'legal'], pendingSeconds: 60, grant: 'times', executeSeconds: 60 },
+    },
     { agents: ['coder', 'role:dev', 'trust>=high', 'trust>=4', 'environment:prod'] },
     { agents: ['*'], integrations: ['*'] },
     { integrations: ['github'], actions: ['issues.read'], methods: ['GET', 'M-SEARCH'] },
@@ -49,18 +65,49 @@ describe('compilePolicy accepts', () => {
 });
 
 describe('compilePolicy refuses', () => {
-  const unsupported = 'is not supported by this version';
+  const effects = 'must be allow, deny, require_approval, rate_limit';
+  const limited = { effect: 'rate_limit', limit: { requests: 1, perSeconds: 1 } };
+  const limit = (changes: object) => ({ ...limited, limit: { ...limited.limit, ...changes } });
+  const dimensions = 'must be a list of tenant, agent, integration, action, method, host, each at most once';
+  const asking = (approval: unknown) => ({ effect: 'require_approval', approval });
+  const wholeMonth = 'must be a whole number from 1 to 2592000';
+  const groups = 'must be a list of at most 20 names, each once';
   it.each([
-    [{ when: 'true' }, 'when', unsupported],
-    [{ limit: { requests: 1 } }, 'limit', unsupported],
-    [{ shadow: false }, 'shadow', unsupported],
-    [{ approval: { approvers: 2 } }, 'approval', unsupported],
-    [{ risk: 'high' }, 'risk', unsupported],
-    [{ labels: ['pii'] }, 'labels', unsupported],
-    [{ effect: 'rate_limit' }, 'effect', `rate_limit ${unsupported}`],
-    [{ effect: 'permit' }, 'effect', 'must be allow, deny, require_approval'],
-    [{ effect: 'Allow' }, 'effect', 'must be allow, deny, require_approval'],
-    [{ effect: undefined }, 'effect', 'must be allow, deny, require_approval'],
+    [{ when: '' }, 'when', 'must be an expression; leave it out to match always'],
+    [{ when: true }, 'when', 'must be an expression; leave it out to match always'],
+    [{ when: null }, 'when', 'must be an expression; leave it out to match always'],
+    [{ shadow: 'true' }, 'shadow', 'must be true or false'],
+    [{ risk: 'high' }, 'risk', 'is not a field of a rule'],
+    [{ labels: ['pii'] }, 'labels', 'is not a field of a rule'],
+    [{ limit: { requests: 1, perSeconds: 1 } }, 'limit', 'goes with effect rate_limit only'],
+    [{ effect: 'rate_limit' }, 'limit', 'must have requests, perSeconds and per'],
+    [{ ...limited, limit: 60 }, 'limit', 'must have requests, perSeconds and per'],
+    [{ ...limited, hard: true }, 'hard', 'goes with effect deny only'],
+    [limit({ requests: 0 }), 'limit.requests', 'must be a whole number from 1 to 1000000'],
+    [limit({ requests: 1_000_001 }), 'limit.requests', 'must be a whole number from 1 to 1000000'],
+    [limit({ requests: undefined }), 'limit.requests', 'must be a whole number from 1 to 1000000'],
+    [limit({ perSeconds: 0 }), 'limit.perSeconds', 'must be a whole number from 1 to 2678400'],
+    [limit({ perSeconds: -1 }), 'limit.perSeconds', 'must be a whole number from 1 to 2678400'],
+    [limit({ perSeconds: 0.5 }), 'limit.perSeconds', 'must be a whole number from 1 to 2678400'],
+    [limit({ perSeconds: '60' }), 'limit.perSeconds', 'must be a whole number from 1 to 2678400'],
+    [limit({ window: 1 }), 'limit.window', 'is not a field of limit'],
+    [limit({ per: [] }), 'limit.per', dimensions],
+    [limit({ per: 'agent' }), 'limit.per', dimensions],
+    [limit({ per: ['agent', 'agent'] }), 'limit.per', dimensions],
+    [limit({ per: ['path'] }), 'limit.per', dimensions],
+    [{ approval: { approvers: 2 } }, 'approval', 'goes with effect require_approval only'],
+    [asking(2), 'approval', 'must have approvers, groups, pendingSeconds, grant, executeSeconds, each optional'],
+    [asking({ approvers: 0 }), 'approval.approvers', 'must be a whole number from 1 to 20'],
+    [asking({ approvers: 21 }), 'approval.approvers', 'must be a whole number from 1 to 20'],
+    [asking({ pendingSeconds: 0 }), 'approval.pendingSeconds', wholeMonth],
+    [asking({ executeSeconds: 2_592_001 }), 'approval.executeSeconds', wholeMonth],
+    [asking({ grant: 'always' }), 'approval.grant', 'must be once, times, until, rule'],
+    [asking({ groups: ['ops', 'ops'] }), 'approval.groups', groups],
+    [asking({ groups: [''] }), 'approval.groups', groups],
+    [asking({ quorum: 2 }), 'approval.quorum', 'is not a field of approval'],
+    [{ effect: 'permit' }, 'effect', effects],
+    [{ effect: 'Allow' }, 'effect', effects],
+    [{ effect: undefined }, 'effect', effects],
     [{ hard: true }, 'hard', 'goes with effect deny only'],
     [{ effect: 'require_approval', hard: true }, 'hard', 'goes with effect deny only'],
     [{ effect: 'deny', hard: 'true' }, 'hard', 'must be true or false'],
@@ -131,13 +178,49 @@ describe('compilePolicy refuses', () => {
     expect(issuesOf([] as never)).toHaveLength(1);
   });
 
-  it('values of risk that would need scoring', () => {
-    const risk = { review: 0.4, deny: 0.9, scorer: { url: 'https://a' }, other: 1 };
+  it('thresholds of risk that no score could have', () => {
+    const risk = { review: 1.1, deny: '0.9', scorer: 'https://a', other: 1 };
     expect(issuesOf({ risk })).toEqual([
-      { ruleId: null, field: 'risk.review', message: unsupported },
-      { ruleId: null, field: 'risk.scorer', message: unsupported },
+      { ruleId: null, field: 'risk.review', message: 'must be a number from 0 to 1' },
+      { ruleId: null, field: 'risk.deny', message: 'must be a number from 0 to 1' },
+      { ruleId: null, field: 'risk.scorer', message: 'must be null or a scorer' },
       { ruleId: null, field: 'risk.other', message: 'is not a field of risk' },
     ]);
+    for (const review of [-0.1, Number.NaN]) expect(issuesOf({ risk: { review } }).length).toBeGreaterThan(0);
+    expect(issuesOf({ risk: { review: 0, deny: 1, scorer: { baseUrl: 'https://a' } } })).toEqual([]);
+  });
+
+  it('a condition, with the position of its fault', () => {
+    expect(issueOf({ when: 'agent.trust >= 2 && agent.age > 7' })).toEqual([
+      { ruleId: 'r', field: 'when', position: 26, message: 'is no valid expression: No such key: age' },
+    ]);
+    expect(() => compilePolicy({ rules: [{ ...allow, when: 'agent.trust' }] })).toThrow(
+      'rule r: when at 0 must be true or false, and is int',
+    );
+    expect(issuesOf({ rules: [{ effect: 'allow', when: '1 +' }] })).toMatchObject([
+      { field: 'rules[0].id' },
+      { ruleId: null, field: 'rules[0].when', position: 3 },
+    ]);
+  });
+
+  it('a condition of a rate limit that counts by itself', () => {
+    const message = 'names count.day, but a rate limit counts by itself: say how many in limit';
+    expect(issueOf({ ...limited, when: 'agent.trust > 1 && count.day > 5' })).toEqual([
+      { ruleId: 'r', field: 'when', position: 25, message },
+    ]);
+  });
+
+  it('a condition on a body that all actions of the rule pass as it comes', () => {
+    const actions = [{ name: 'up', body: 'stream' }, { name: 'down' }];
+    const integrations = [{ name: 'files', actions }];
+    const when = 'request.body == null';
+    const rule = (changes: object) => ({ integrations, rules: [{ ...allow, when, ...changes }] });
+    expect(issuesOf(rule({ actions: ['up'] }))).toMatchObject([{ ruleId: 'r', field: 'when', position: 8 }]);
+    expect(issuesOf(rule({ actions: ['up', 'down'] }))).toEqual([]);
+    expect(issuesOf(rule({ actions: ['down'] }))).toEqual([]);
+    expect(issuesOf(rule({}))).toEqual([]);
+    expect(issuesOf(rule({ actions: ['up'], when: 'request.bodyInspected' }))).toEqual([]);
+    expect(issuesOf(rule({ actions: ['up'] }), { checkReferences: false })).toEqual([]);
   });
 
   it('what is no plain JSON data', () => {
@@ -150,7 +233,7 @@ describe('compilePolicy refuses', () => {
   it('with all faults at once, in order, and says them in the message', () => {
     const rules = [
       { id: 'one', effect: 'allow', methods: ['get', 'post'], paths: [] },
-      { id: 'two', effect: 'maybe', when: 'true' },
+      { id: 'two', effect: 'maybe', when: 'maybe' },
     ];
     expect(issuesOf({ rules }).map(({ ruleId, field }) => `${ruleId} ${field}`)).toEqual([
       'one methods[0]',
@@ -160,7 +243,7 @@ describe('compilePolicy refuses', () => {
       'two when',
     ]);
     expect(() => compilePolicy({ rules })).toThrow(
-      /rule one: methods\[0\] must be .*; rule two: when is not supported/,
+      /rule one: methods\[0\] must be .*; rule two: when at 0 is no valid expression/,
     );
   });
 });
@@ -176,6 +259,7 @@ describe('global rules', () => {
     [{ effect: 'deny', hard: false }, 'hard'],
     [{ effect: 'allow' }, 'effect'],
     [{ effect: 'require_approval' }, 'effect'],
+    [{ effect: 'rate_limit', limit: { requests: 1, perSeconds: 1 } }, 'effect'],
   ])('may not be %j', (rule, field) => {
     expect(issuesOf({ global: { rules: [{ id: 'g', ...rule }] } })).toMatchObject([{ ruleId: 'g', field }]);
   });

@@ -1,7 +1,9 @@
 import { PolicyError, type PolicyIssue } from './policy-error.ts';
 import { policyVersionOf } from './policy-version.ts';
-import { isRecord, type ReadRule, type Report, readRule } from './read-rule.ts';
-import { checkReferences, knownNames } from './references.ts';
+import { isRecord, type Report } from './read-fields.ts';
+import { type ReadRule, readRule, type Selectors } from './read-rule.ts';
+import { checkReferences, knownNames, streamsAlways } from './references.ts';
+import { OUT_OF_REACH, type RiskThresholds, readRiskThresholds } from './risk/risk-thresholds.ts';
 import { type CompiledRule, TIERS } from './rule.ts';
 import { createRuleIndex, type RuleIndex } from './rule-index.ts';
 
@@ -20,6 +22,8 @@ export interface PolicyBundle {
 export interface CompileOptions {
   /** Refuse agents, integrations and actions that the bundle's own lists lack. Default true; a list that is absent is not held against a rule. */
   readonly checkReferences?: boolean;
+  /** False: risk raises no outcome, whatever the thresholds of the bundle. Default true. */
+  readonly riskRaises?: boolean;
 }
 
 /** An immutable policy. */
@@ -29,6 +33,7 @@ export interface CompiledPolicy {
   /** All rules in force, by id. */
   readonly rules: readonly CompiledRule[];
   readonly index: RuleIndex;
+  readonly risk: RiskThresholds;
 }
 
 const POLICY_SECTIONS = ['integrations', 'agents', 'rules', 'global', 'risk'] as const;
@@ -39,13 +44,7 @@ const OTHER_SECTIONS: ReadonlySet<string> = new Set([
   'redaction',
   'secrets',
   'notifications',
-]);
-
-/** The document's defaults (specification, section 5). Other values need risk scoring, which this version lacks. */
-const RISK_DEFAULTS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
-  ['review', 0.5],
-  ['deny', 0.9],
-  ['scorer', null],
+  'tests',
 ]);
 
 /** Throws PolicyError with all faults of the bundle; a policy is compiled whole or not at all. */
@@ -54,11 +53,13 @@ export function compilePolicy(bundle: PolicyBundle, options: CompileOptions = {}
   const report: Report = (field, message) => issues.push({ ruleId: null, field, message });
   if (!isRecord(bundle)) throw new PolicyError([{ ruleId: null, field: '', message: 'must be a policy bundle' }]);
   checkSections(bundle, report);
-  checkRisk(bundle['risk'], report);
+  const risk = readRiskThresholds(bundle['risk'], report);
+  const isChecked = options.checkReferences ?? true;
+  const streams = (selectors: Selectors) => isChecked && streamsAlways(selectors, bundle['integrations']);
   const globals = readGlobalRules(bundle['global'], issues);
-  const own = readRules(bundle['rules'], 'rules', issues);
+  const own = readRules(bundle['rules'], 'rules', issues, streams);
   checkUniqueIds([...globals, ...own], issues);
-  if (options.checkReferences ?? true) {
+  if (isChecked) {
     const known = knownNames(bundle['agents'], bundle['integrations']);
     for (const { rule, selectors } of own) checkReferences(selectors, known, reportFor(rule.id, issues));
   }
@@ -66,7 +67,7 @@ export function compilePolicy(bundle: PolicyBundle, options: CompileOptions = {}
   if (issues.length > 0) throw new PolicyError(issues);
   const rules = [...globals, ...own].filter((read) => !read.isDisabled).map((read) => read.rule);
   rules.sort((left, right) => (left.id < right.id ? -1 : 1));
-  return { version, rules, index: createRuleIndex(rules) };
+  return { version, rules, index: createRuleIndex(rules), risk: options.riskRaises === false ? OUT_OF_REACH : risk };
 }
 
 function checkSections(bundle: Record<string, unknown>, report: Report): void {
@@ -80,18 +81,6 @@ function checkSections(bundle: Record<string, unknown>, report: Report): void {
   }
 }
 
-function checkRisk(risk: unknown, report: Report): void {
-  if (risk === undefined || risk === null) return;
-  if (!isRecord(risk)) {
-    report('risk', 'must have review, deny and scorer');
-    return;
-  }
-  for (const [field, value] of Object.entries(risk)) {
-    if (value === undefined || (RISK_DEFAULTS.has(field) && RISK_DEFAULTS.get(field) === value)) continue;
-    report(`risk.${field}`, RISK_DEFAULTS.has(field) ? 'is not supported by this version' : 'is not a field of risk');
-  }
-}
-
 /** Global rules reach over all tenants, so they may only ever take away, and for good; their names are of any tenant. */
 function readGlobalRules(global: unknown, issues: PolicyIssue[]): ReadRule[] {
   if (global === undefined) return [];
@@ -102,7 +91,7 @@ function readGlobalRules(global: unknown, issues: PolicyIssue[]): ReadRule[] {
   for (const field of Object.keys(global)) {
     if (field !== 'rules') issues.push({ ruleId: null, field: `global.${field}`, message: 'is not a field of global' });
   }
-  const rules = readRules(global['rules'], 'global.rules', issues);
+  const rules = readRules(global['rules'], 'global.rules', issues, () => false);
   for (const { rule } of rules) {
     if (rule.tier === TIERS.hardDeny) continue;
     const field = rule.effect === 'deny' ? 'hard' : 'effect';
@@ -111,7 +100,12 @@ function readGlobalRules(global: unknown, issues: PolicyIssue[]): ReadRule[] {
   return rules;
 }
 
-function readRules(list: unknown, section: string, issues: PolicyIssue[]): ReadRule[] {
+function readRules(
+  list: unknown,
+  section: string,
+  issues: PolicyIssue[],
+  streams: (selectors: Selectors) => boolean,
+): ReadRule[] {
   if (list === undefined) return [];
   if (!Array.isArray(list)) {
     issues.push({ ruleId: null, field: section, message: 'must be a list of rules' });
@@ -121,10 +115,12 @@ function readRules(list: unknown, section: string, issues: PolicyIssue[]): ReadR
   for (const [position, source] of list.entries()) {
     const id: unknown = isRecord(source) ? source['id'] : undefined;
     const place = `${section}[${position}]`;
-    const read = readRule(source, (field, message) => {
-      if (typeof id === 'string' && field !== 'id') issues.push({ ruleId: id, field, message });
-      else issues.push({ ruleId: null, field: field === '' ? place : `${place}.${field}`, message });
-    });
+    const report: Report = (field, message, position) => {
+      const where = position === undefined ? {} : { position };
+      if (typeof id === 'string' && field !== 'id') issues.push({ ruleId: id, field, ...where, message });
+      else issues.push({ ruleId: null, field: field === '' ? place : `${place}.${field}`, ...where, message });
+    };
+    const read = readRule(source, report, streams);
     if (read !== undefined) rules.push(read);
   }
   return rules;

@@ -24,5 +24,6 @@ export class PolicyError extends Error {
 
 function describeIssue(issue: PolicyIssue): string {
   const place = issue.ruleId === null ? issue.field : `rule ${issue.ruleId}: ${issue.field}`;
-  return `${place} ${issue.message}`;
+  const position = issue.position === undefined ? '' : ` at ${issue.position}`;
+  return `${place}${position} ${issue.message}`;
 }

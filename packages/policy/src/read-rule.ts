@@ -1,7 +1,14 @@
-import { hostSchema, methodSchema, NAME_PATTERN, type Outcome } from '@postern/schemas';
+import { hostSchema, methodSchema, NAME_PATTERN } from '@postern/schemas';
 import { agentSelectorProblem, compileAgentSelectors } from './agent-selectors.ts';
+import { readApprovalTerms } from './approval-terms.ts';
+import { type Condition, compileCondition } from './condition/condition.ts';
+import { Fault } from './condition/fault.ts';
+import { readRateLimit } from './limit/rate-limit.ts';
 import { compilePathPattern, type PathPattern, pathPatternProblem } from './path-pattern.ts';
-import { type CompiledRule, SELECTING_FIELDS, type SelectingField, TIERS, type Tier } from './rule.ts';
+import { factsLackedBy } from './phase.ts';
+import { isRecord, type Report } from './read-fields.ts';
+import { type CompiledRule, type Effect, SELECTING_FIELDS, type SelectingField, TIERS, type Tier } from './rule.ts';
+import { verdictOf } from './verdict.ts';
 
 /** What `readRule` found. `selectors` holds the lists as written, for the check of references. */
 export interface ReadRule {
@@ -11,14 +18,26 @@ export interface ReadRule {
 }
 
 export type Selectors = Readonly<Partial<Record<SelectingField, readonly string[]>>>;
-export type Report = (field: string, message: string) => void;
 
-const EFFECTS: readonly string[] = ['allow', 'deny', 'require_approval'] satisfies Outcome[];
+const EFFECTS: readonly string[] = ['allow', 'deny', 'require_approval', 'rate_limit'] satisfies Effect[];
 
-/** Parts of the rule language that this version lacks. Ignoring one would widen what the author wrote, so all are refused. */
-const UNSUPPORTED_FIELDS: ReadonlySet<string> = new Set(['when', 'limit', 'shadow', 'approval', 'risk', 'labels']);
-const UNSUPPORTED_EFFECTS: ReadonlySet<unknown> = new Set(['rate_limit']);
-const KNOWN_FIELDS: ReadonlySet<string> = new Set(['id', 'effect', 'hard', 'disabled', ...SELECTING_FIELDS]);
+const KNOWN_FIELDS: ReadonlySet<string> = new Set([
+  'id',
+  'effect',
+  'hard',
+  'disabled',
+  'shadow',
+  'when',
+  'limit',
+  'approval',
+  ...SELECTING_FIELDS,
+]);
+
+/** Fields that belong to one effect. */
+const FIELDS_OF_EFFECT: readonly (readonly [field: string, effect: Effect])[] = [
+  ['limit', 'rate_limit'],
+  ['approval', 'require_approval'],
+];
 
 /** Fields in which `*` alone may stand for "any", as if the field were absent. */
 const FIELDS_WITH_ANY: ReadonlySet<SelectingField> = new Set(['agents', 'integrations']);
@@ -36,16 +55,23 @@ const ITEM_PROBLEMS: Record<SelectingField, (item: string) => string | undefined
   paths: pathPatternProblem,
 };
 
-/** Reads one rule, tells every fault to `report`, and answers undefined when there was one. */
-export function readRule(source: unknown, report: Report): ReadRule | undefined {
+/**
+ * Reads one rule, tells every fault to `report`, and answers undefined when there was one. `streams` tells whether all calls that the
+ * selectors cover pass their body as it comes.
+ */
+export function readRule(
+  source: unknown,
+  report: Report,
+  streams: (selectors: Selectors) => boolean,
+): ReadRule | undefined {
   if (!isRecord(source)) {
     report('', 'must be a rule with id and effect');
     return undefined;
   }
   let hasFault = false;
-  const fault: Report = (field, message) => {
+  const fault: Report = (field, message, position) => {
     hasFault = true;
-    report(field, message);
+    report(field, message, position);
   };
   checkFields(source, fault);
   const selectors: Partial<Record<SelectingField, readonly string[]>> = {};
@@ -53,12 +79,31 @@ export function readRule(source: unknown, report: Report): ReadRule | undefined 
     const list = readList(field, source[field], fault);
     if (list !== undefined) selectors[field] = list;
   }
+  const terms: Terms = {
+    limit: source['effect'] === 'rate_limit' ? readRateLimit(source['limit'], fault) : undefined,
+    approval: source['approval'] === undefined ? undefined : readApprovalTerms(source['approval'], fault),
+    when: readCondition(source, streams(selectors), fault),
+  };
   if (hasFault) return undefined;
-  return { rule: compileRule(source, selectors), selectors, isDisabled: source['disabled'] === true };
+  return { rule: compileRule(source, selectors, terms), selectors, isDisabled: source['disabled'] === true };
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+type Terms = Pick<CompiledRule, 'limit' | 'approval' | 'when'>;
+
+function readCondition(source: Record<string, unknown>, isStreamed: boolean, fault: Report): Condition | undefined {
+  const { when, effect } = source;
+  if (when === undefined) return undefined;
+  if (typeof when !== 'string' || when.trim() === '') {
+    fault('when', 'must be an expression; leave it out to match always');
+    return undefined;
+  }
+  try {
+    return compileCondition(when, factsLackedBy(effect, isStreamed));
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+    fault('when', thrown.message, thrown.position);
+    return undefined;
+  }
 }
 
 function checkFields(source: Record<string, unknown>, fault: Report): void {
@@ -66,16 +111,17 @@ function checkFields(source: Record<string, unknown>, fault: Report): void {
   if (typeof id !== 'string' || nameProblem(id) !== undefined) {
     fault('id', 'must be 1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or digit');
   }
-  if (UNSUPPORTED_EFFECTS.has(effect)) fault('effect', `${String(effect)} is not supported by this version`);
-  else if (typeof effect !== 'string' || !EFFECTS.includes(effect)) fault('effect', `must be ${EFFECTS.join(', ')}`);
-  for (const field of ['hard', 'disabled']) {
+  if (typeof effect !== 'string' || !EFFECTS.includes(effect)) fault('effect', `must be ${EFFECTS.join(', ')}`);
+  for (const field of ['hard', 'disabled', 'shadow']) {
     const value = source[field];
     if (value !== undefined && typeof value !== 'boolean') fault(field, 'must be true or false');
   }
   if (source['hard'] === true && effect !== 'deny') fault('hard', 'goes with effect deny only');
+  for (const [field, owner] of FIELDS_OF_EFFECT) {
+    if (source[field] !== undefined && effect !== owner) fault(field, `goes with effect ${owner} only`);
+  }
   for (const field of Object.keys(source)) {
-    if (source[field] === undefined || KNOWN_FIELDS.has(field)) continue;
-    fault(field, UNSUPPORTED_FIELDS.has(field) ? 'is not supported by this version' : 'is not a field of a rule');
+    if (source[field] !== undefined && !KNOWN_FIELDS.has(field)) fault(field, 'is not a field of a rule');
   }
 }
 
@@ -105,23 +151,28 @@ function readList(field: SelectingField, value: unknown, fault: Report): readonl
   return isAny ? undefined : items;
 }
 
-function compileRule(source: Record<string, unknown>, selectors: Selectors): CompiledRule {
-  const effect = source['effect'] as Outcome;
+function compileRule(source: Record<string, unknown>, selectors: Selectors, terms: Terms): CompiledRule {
+  const effect = source['effect'] as Effect;
+  const id = source['id'] as string;
   return {
-    id: source['id'] as string,
+    id,
     effect,
+    verdict: verdictOf(id, effect, source['hard'] === true),
     tier: tierOf(effect, source['hard'] === true),
+    isShadow: source['shadow'] === true,
+    ...terms,
     agents: selectors.agents && compileAgentSelectors(selectors.agents),
     integrations: selectors.integrations && new Set(selectors.integrations),
     actions: selectors.actions && new Set(selectors.actions),
     methods: selectors.methods && new Set(selectors.methods),
     hosts: selectors.hosts && new Set(selectors.hosts),
     paths: selectors.paths?.map(compilePathPattern).sort(byLiteralPrefix),
-    fieldsGiven: Object.keys(selectors).length,
+    mayComeTwice: (selectors.agents?.length ?? 0) > 1 || (selectors.paths?.length ?? 0) > 1,
+    fieldsGiven: Object.keys(selectors).length + (terms.when === undefined ? 0 : 1),
   };
 }
 
-function tierOf(effect: Outcome, isHard: boolean): Tier {
+function tierOf(effect: Effect, isHard: boolean): Tier {
   return effect === 'deny' && isHard ? TIERS.hardDeny : TIERS[effect];
 }
 

@@ -1,4 +1,5 @@
-import { isRecord, type Report, type Selectors } from './read-rule.ts';
+import { isRecord, type Report } from './read-fields.ts';
+import type { Selectors } from './read-rule.ts';
 import type { SelectingField } from './rule.ts';
 
 /** The names a bundle lists. Undefined where it has no list: then no reference of that kind can be judged. */
@@ -36,6 +37,17 @@ export function checkReferences(selectors: Selectors, known: KnownNames, report:
     (item) => actions.some((names) => names?.has(item)),
     'an action that no integration of the rule has',
   );
+}
+
+/** Whether every action that `selectors` name, in every integration they reach, passes its body as it comes. */
+export function streamsAlways(selectors: Selectors, integrations: unknown): boolean {
+  const { actions, integrations: names } = selectors;
+  if (actions === undefined) return false;
+  const named = namedItems(integrations)
+    .filter(({ name }) => names === undefined || names.includes(name))
+    .flatMap((integration) => namedItems(integration['actions']))
+    .filter(({ name }) => actions.includes(name));
+  return named.length > 0 && named.every((action) => action['body'] === 'stream');
 }
 
 function isSelector(item: string): boolean {

@@ -1,10 +1,16 @@
 import type { Outcome } from '@postern/schemas';
 import { type AgentSelectors, matchesAgent } from './agent-selectors.ts';
+import type { ApprovalTerms } from './approval-terms.ts';
 import type { Call } from './call.ts';
+import type { Condition } from './condition/condition.ts';
+import type { RateLimit } from './limit/rate-limit.ts';
 import { matchesPattern, type PathPattern } from './path-pattern.ts';
+import type { Verdict } from './verdict.ts';
 
-/** Strength of a matched rule; the strongest decides. 0 is no rule at all. */
-export const TIERS = { allow: 1, require_approval: 2, deny: 3, hardDeny: 4 } as const;
+export type Effect = Outcome | 'rate_limit';
+
+/** Strength of a matched rule; the strongest decides. A rate limit decides nothing. */
+export const TIERS = { rate_limit: 0, allow: 1, require_approval: 2, deny: 3, hardDeny: 4 } as const;
 export type Tier = (typeof TIERS)[keyof typeof TIERS];
 
 /** The fields by which a rule selects calls, in the order they are checked. */
@@ -14,8 +20,16 @@ export type SelectingField = (typeof SELECTING_FIELDS)[number];
 /** A rule ready to be matched. An absent list selects everything. */
 export interface CompiledRule {
   readonly id: string;
-  readonly effect: Outcome;
+  readonly effect: Effect;
   readonly tier: Tier;
+  /** What it says when it is told. */
+  readonly verdict: Verdict;
+  /** It is recorded what the rule would have done, and nothing is done. */
+  readonly isShadow: boolean;
+  /** Of a `rate_limit` rule. */
+  readonly limit: RateLimit | undefined;
+  /** Of a `require_approval` rule that says more than the defaults. */
+  readonly approval: ApprovalTerms | undefined;
   readonly agents: AgentSelectors | undefined;
   readonly integrations: ReadonlySet<string> | undefined;
   readonly actions: ReadonlySet<string> | undefined;
@@ -23,7 +37,11 @@ export interface CompiledRule {
   readonly hosts: ReadonlySet<string> | undefined;
   /** Longest literal prefix first. */
   readonly paths: readonly PathPattern[] | undefined;
-  /** How many selecting fields are given. */
+  /** Held against the call last, when all fields cover it. */
+  readonly when: Condition | undefined;
+  /** One call may be under several of its agents or paths. */
+  readonly mayComeTwice: boolean;
+  /** How many selecting fields are given, the condition among them. */
   readonly fieldsGiven: number;
 }
 
