@@ -53,7 +53,7 @@ export function createAdminServer(dependencies: AdminDependencies): FastifyInsta
     bodyLimit: BODY_BYTES_MAX,
     genReqId: createRequestId,
     trustProxy: dependencies.trustedProxies === undefined ? false : [...dependencies.trustedProxies],
-    http: { maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_TIMEOUT_MS },
+    http: { maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
     clientErrorHandler: (error, socket) => answerClientError(error, socket, createRequestId()),
   });
   server.setValidatorCompiler(validatorCompiler);

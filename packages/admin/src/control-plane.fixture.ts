@@ -69,6 +69,12 @@ export async function startTestControlPlane(overrides: Partial<AdminDependencies
     bootstrapToken: keyDigest(ownerToken, adminTokenHmacKeys[0]),
     now,
     onChange: (tenant) => changed.push(tenant),
+    ownAddresses: {
+      mayLeaveLoopback: false,
+      gatewayListeners: () => [{ address: '127.0.0.1', port: 8080 }],
+      follow: async () => undefined,
+      faults: () => [],
+    },
     logger: { info: log, warn: log, error: log },
     readiness: async () => ({ ready: true, dependencies: { database: 'up' } }),
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'postern_up 1\n' }),

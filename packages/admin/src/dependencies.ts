@@ -1,5 +1,6 @@
 import type { HmacKey, KeyDigest } from '@postern/auth';
 import type { DbRepositories, RunInTransaction } from '@postern/db/ports';
+import type { ListenAddress } from '@postern/schemas';
 import type { Vault } from '@postern/vault';
 
 /** What writes of configuration need, in the control plane and at start. */
@@ -13,6 +14,25 @@ export interface WriteDependencies {
   readonly now: () => number;
   /** Called after each commit with the tenant whose configuration changed ('*': all). Must not throw. */
   readonly onChange: (tenant: string) => void;
+  readonly ownAddresses: OwnAddresses;
+}
+
+/** An own address of an integration that is not listened on, and why. */
+export interface ListenFault {
+  readonly integration: string;
+  readonly message: string;
+}
+
+/** The own addresses of integrations, as far as writes of configuration have to do with them. */
+export interface OwnAddresses {
+  /** Whether other addresses than loopback may be listened on: with TLS, or where the operator has said so. */
+  readonly mayLeaveLoopback: boolean;
+  /** The gateway's own, which no integration can have. */
+  gatewayListeners(): readonly ListenAddress[];
+  /** Opens and closes listeners as what is stored says; resolves when that is done. Must not reject. */
+  follow(): Promise<void>;
+  /** What of a tenant's could not be opened. */
+  faults(tenant: string): readonly ListenFault[];
 }
 
 /** A line of the log: members first, then the sentence. pino's loggers are such. */
@@ -20,6 +40,13 @@ export interface AdminLogger {
   info(members: object, message: string): void;
   warn(members: object, message: string): void;
   error(members: object, message: string): void;
+}
+
+/** `failing` may pass by itself, `permanent_failure` lasts until secret or integration change. `at`: milliseconds since the epoch. */
+export interface CredentialState {
+  readonly status: 'ok' | 'failing' | 'permanent_failure';
+  readonly code?: string;
+  readonly at: number;
 }
 
 export interface Readiness {
@@ -35,6 +62,8 @@ export interface AdminDependencies extends WriteDependencies {
   readonly bootstrapToken: KeyDigest;
   readonly logger: AdminLogger;
   readonly readiness: () => Promise<Readiness>;
+  /** How the minting of an integration's credential stands; undefined where nothing is known. Default: nothing is. */
+  readonly credentialState?: (tenant: string, integration: string) => CredentialState | undefined;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** `POSTERN_ADMIN_PUBLIC_URL`; its host is answered for. */
   readonly publicUrl?: string;

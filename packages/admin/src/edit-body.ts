@@ -6,7 +6,14 @@ import { invalid } from './validator.ts';
 import { READ_ONLY_MEMBERS } from './views.ts';
 
 const ignored = z.unknown().optional().describe('As answered; ignored');
-const readOnly = { id: ignored, origin: ignored, createdAt: ignored, updatedAt: ignored, lastUsedAt: ignored };
+const readOnly = {
+  id: ignored,
+  origin: ignored,
+  createdAt: ignored,
+  updatedAt: ignored,
+  lastUsedAt: ignored,
+  credentialState: ignored,
+};
 
 /** The body of a PUT: an object as a GET answers it, or without the members that the server makes and without its name. */
 export function replacementOf<S extends z.ZodRawShape>(schema: z.ZodObject<S, z.core.$strict>) {

@@ -6,6 +6,13 @@ export { type ExportedDocument, exportDocument, exportYaml } from './config/expo
 export { formatIssue, type ParsedConfig, parseConfigDocument } from './config/parse-config-document.ts';
 export { type ResolvedSources, resolveSources, type SourceAccess } from './config/resolve-sources.ts';
 export type { ResolvedAgent, ResolvedDocument, ResolvedSecret } from './config/resolved-document.ts';
-export type { AdminDependencies, AdminLogger, Readiness, WriteDependencies } from './dependencies.ts';
+export type {
+  AdminDependencies,
+  AdminLogger,
+  ListenFault,
+  OwnAddresses,
+  Readiness,
+  WriteDependencies,
+} from './dependencies.ts';
 export type { UnsafeRights } from './unsafe-members.ts';
 export { type PlacedIssue, toValidationIssue } from './validation/check-shape.ts';

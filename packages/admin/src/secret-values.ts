@@ -60,7 +60,7 @@ export function withOpenedSecret<T>(
 /** Why `credential` cannot carry the secret `value`; undefined when it can. Never repeats the value. */
 export function unfitness(credential: Credential, value: string): string | undefined {
   try {
-    compileCredential(credential).apply(value);
+    compileCredential(credential).checkSecret(value);
     return undefined;
   } catch (cause) {
     if (!(cause instanceof Rejection)) throw cause;

@@ -35,9 +35,10 @@ export async function writeInTenant<T>(
   origin: WriteOrigin,
   operation: (write: TenantWrite) => Promise<T>,
 ): Promise<T> {
-  const { repositories, runInTransaction, now, onChange } = dependencies;
+  const { repositories, runInTransaction, now, onChange, ownAddresses } = dependencies;
   const { tenant, actor, requestId } = origin;
   let isChanged = false;
+  let hasNewIntegrations = false;
   let stamped = tenant;
   const result = await runInTransaction(async (context) => {
     const answer = await operation({
@@ -48,6 +49,7 @@ export async function writeInTenant<T>(
       },
       async record(type, subject, details = {}) {
         isChanged = true;
+        if (subject.startsWith('integration:')) hasNewIntegrations = true;
         const origins = { actor, ...(requestId === undefined ? {} : { requestId }) };
         await repositories.audit.append({ at: now(), tenant, type, subject, ...origins, ...details }, context);
       },
@@ -56,5 +58,7 @@ export async function writeInTenant<T>(
     return answer;
   });
   if (isChanged) onChange(stamped);
+  // Whoever was answered finds the address open, or learns that it is not.
+  if (hasNewIntegrations) await ownAddresses.follow();
   return result;
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Integration, Rejection } from '@postern/schemas';
 import { cidrWithin } from './config/cidr-within.ts';
+import { tokenPlaceOf } from './token-place.ts';
 import type { PlacedIssue } from './validation/check-shape.ts';
 
 export interface UnsafeRights {
@@ -36,8 +37,9 @@ export function judgeUnsafeMembers(
 
 function leadsWhereItDid(after: Integration, before: Integration | undefined): boolean {
   if (before === undefined) return false;
-  const members = ({ baseUrl, hosts, network, tls }: Integration) => ({
+  const members = ({ baseUrl, hosts, network, tls, credential }: Integration) => ({
     baseUrl,
+    tokenUrl: tokenPlaceOf(credential)?.url,
     hosts: [...(hosts ?? [])],
     network,
     tls,

@@ -11,13 +11,14 @@ import type {
 import { ADMIN_ROLES } from '@postern/db/ports';
 import { agentSchema, environmentSchema, integrationSchema, KEY_SCOPES, ruleSchema } from '@postern/schemas';
 import { z } from 'zod';
+import type { CredentialState } from './dependencies.ts';
 
 const time = z.string().describe('ISO 8601, UTC');
 const origin = z.enum(['config', 'api']).describe('What made it: a configuration document, or this API');
 const stamps = { createdAt: time, updatedAt: time };
 
 /** Members that answers have and requests need not send back. */
-export const READ_ONLY_MEMBERS = ['id', 'origin', 'createdAt', 'updatedAt', 'lastUsedAt'] as const;
+export const READ_ONLY_MEMBERS = ['id', 'origin', 'createdAt', 'updatedAt', 'lastUsedAt', 'credentialState'] as const;
 
 export const tenantView = z.object({ name: z.string(), createdAt: time });
 export const adminView = z.object({
@@ -40,7 +41,15 @@ export const agentKeyView = z.object({
   createdAt: time,
   lastUsedAt: time.optional(),
 });
-export const integrationView = integrationSchema.extend({ id: z.string(), origin, ...stamps });
+const credentialState = z
+  .object({ status: z.enum(['ok', 'failing', 'permanent_failure']), code: z.string().optional(), at: time })
+  .describe('How asking for tokens stands. Absent: no token was asked for since the start, or since a change');
+export const integrationView = integrationSchema.extend({
+  id: z.string(),
+  origin,
+  ...stamps,
+  credentialState: credentialState.optional(),
+});
 export const secretView = z.object({
   id: z.string(),
   name: z.string(),
@@ -80,9 +89,13 @@ export function viewAgentKey(key: AgentKeyRecord): z.output<typeof agentKeyView>
   return { id, scopes: [...scopes], origin: key.origin, createdAt: isoTime(createdAt), ...optional };
 }
 
-export function viewIntegration(record: IntegrationRecord): z.output<typeof integrationView> {
+export function viewIntegration(
+  record: IntegrationRecord,
+  state?: CredentialState | undefined,
+): z.output<typeof integrationView> {
   const { id, spec, createdAt, updatedAt } = record;
-  return { ...spec, id, origin: record.origin, createdAt: isoTime(createdAt), updatedAt: isoTime(updatedAt) };
+  const members = { ...spec, id, origin: record.origin, createdAt: isoTime(createdAt), updatedAt: isoTime(updatedAt) };
+  return state === undefined ? members : { ...members, credentialState: { ...state, at: isoTime(state.at) } };
 }
 
 export function viewSecret(secret: SecretRecord): z.output<typeof secretView> {

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { Rejection } from '@postern/schemas';
+import { credentialSchema, Rejection } from '@postern/schemas';
 import { describe, expect, test } from 'vitest';
 import { compileCredential, findCredentialIssues } from './compile-credential.ts';
 import type { Credential } from './credential.ts';
@@ -13,21 +13,45 @@ const header = (name: string, prefix?: string): Credential => ({
   ...(prefix === undefined ? {} : { prefix }),
 });
 const query = (name: string): Credential => ({ type: 'query', secret: 's', name });
+const hmac = (name: string): Credential => ({ type: 'hmac', secret: 's', header: name, algorithm: 'sha256' });
+const aws: Credential = { type: 'aws_sigv4', secret: 's', service: 's3', region: 'eu-central-1' };
+const clientCredentials: Credential = {
+  type: 'oauth2_client_credentials',
+  secret: 's',
+  tokenUrl: 'https://id.example.com/token',
+  clientId: 'postern',
+  auth: 'basic',
+};
 const basic = (username: string): Credential => ({ type: 'basic', secret: 's', username });
 
 describe('compileCredential', () => {
   test.each<[Credential, object]>([
-    [{ type: 'none' }, {}],
+    [{ type: 'none' }, { shape: 'static', writesHeaders: [] }],
     [
       { type: 'bearer', secret: 's' },
-      { secretName: 's', writesHeader: 'authorization' },
+      { shape: 'static', secretName: 's', writesHeaders: ['authorization'] },
     ],
-    [header('X-Api-Key'), { secretName: 's', writesHeader: 'x-api-key' }],
-    [query('Key'), { secretName: 's', queryName: 'Key' }],
-    [basic('robot'), { secretName: 's', writesHeader: 'authorization' }],
+    [header('X-Api-Key'), { shape: 'static', secretName: 's', writesHeaders: ['x-api-key'] }],
+    [query('Key'), { shape: 'static', secretName: 's', writesHeaders: [] }],
+    [basic('robot'), { shape: 'static', secretName: 's', writesHeaders: ['authorization'] }],
+    [hmac('X-Sig'), { shape: 'signing', secretName: 's', writesHeaders: ['x-sig'] }],
+    [
+      aws,
+      {
+        shape: 'signing',
+        secretName: 's',
+        writesHeaders: ['authorization', 'x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256'],
+      },
+    ],
+    [clientCredentials, { shape: 'minting', secretName: 's', writesHeaders: ['authorization'] }],
+    [
+      { type: 'mtls', secret: 's' },
+      { shape: 'tls', secretName: 's', writesHeaders: [] },
+    ],
   ])('tells before any call what it writes and which secret it needs: %j', (credential, facts) => {
-    const { checkTarget: _checkTarget, apply: _apply, ...told } = compileCredential(credential);
-    expect(told).toEqual({ type: credential.type, ...facts });
+    const told = Object.entries(compileCredential(credential)).filter(([, value]) => typeof value !== 'function');
+    const { source: _source, ...plain } = Object.fromEntries(told);
+    expect(plain).toEqual({ type: credential.type, ...facts });
   });
 
   test('judges a target before the secret is opened', () => {
@@ -39,7 +63,9 @@ describe('compileCredential', () => {
   });
 
   test('what apply answers does not print its secret', () => {
-    const applied = compileCredential({ type: 'bearer', secret: 's' }).apply('password');
+    const compiled = compileCredential({ type: 'bearer', secret: 's' });
+    if (compiled.shape !== 'static') throw new Error('a bearer token depends on nothing but the secret');
+    const applied = compiled.apply('password');
     expect(JSON.stringify(applied) + inspect(applied)).not.toContain('password');
     expect(applied.headers).toEqual([['authorization', 'Bearer password']]);
   });
@@ -55,16 +81,17 @@ describe('compileCredential', () => {
     expect(caught).toMatchObject({ code: 'validation_failed', details: { issues: [{ field: 'name' }] } });
   });
 
-  test.each(['hmac', 'toString', '__proto__', ''])('a type that no kind has is refused: %j', (type) => {
+  test.each(['kerberos', 'toString', '__proto__', ''])('a type that no kind has is refused: %j', (type) => {
     const credential = { type, secret: 's' } as unknown as Credential;
     expect(findCredentialIssues(credential)).toEqual([
-      { field: 'type', message: 'must be one of none, bearer, header, query, basic' },
+      { field: 'type', message: `must be one of ${CREDENTIAL_TYPES.join(', ')}` },
     ]);
     expect(() => compileCredential(credential)).toThrow(expect.objectContaining({ code: 'validation_failed' }));
   });
 
   test('the types are those of the union', () => {
-    expect(CREDENTIAL_TYPES).toEqual(['none', 'bearer', 'header', 'query', 'basic']);
+    const inSchema = credentialSchema.options.map((option) => option.shape.type.value);
+    expect(CREDENTIAL_TYPES.toSorted()).toEqual(inSchema.toSorted());
   });
 });
 
@@ -96,6 +123,23 @@ describe('faults of definitions', () => {
     [basic('a:b'), ['username']],
     [basic('a\nb'), ['username']],
     [basic('a\ud800'), ['username']],
+    [hmac('X-Sig'), []],
+    [hmac('Host'), ['header']],
+    [aws, []],
+    [{ ...aws, service: 'S3' } as Credential, ['service']],
+    [{ ...aws, region: 'eu central' } as Credential, ['region']],
+    [clientCredentials, []],
+    [{ ...clientCredentials, tokenUrl: 'id.example.com/token' } as Credential, ['tokenUrl']],
+    [{ ...clientCredentials, tokenUrl: 'ftp://id.example.com/token' } as Credential, ['tokenUrl']],
+    [{ ...clientCredentials, tokenUrl: 'https://a:b@id.example.com/token' } as Credential, ['tokenUrl']],
+    [{ ...clientCredentials, tokenUrl: 'https://id.example.com/token?a=1' } as Credential, ['tokenUrl']],
+    [{ ...clientCredentials, tokenUrl: 'https://id.example.com/token#a' } as Credential, ['tokenUrl']],
+    [{ ...clientCredentials, type: 'oauth2_refresh', clientSecret: 's' } as Credential, ['clientSecret']],
+    [{ ...clientCredentials, type: 'oauth2_refresh', clientSecret: 't' } as Credential, []],
+    [{ type: 'jwt_bearer', secret: 's', tokenUrl: 'https://h/t', issuer: 'a', clientEmail: 'b' }, ['clientEmail']],
+    [{ type: 'jwt_bearer', secret: 's', tokenUrl: 'https://h/t', issuer: 'a', clientEmail: 'a' }, []],
+    [{ type: 'github_app', secret: 's', appId: 1, installationId: 2, apiUrl: 'api.github.com' }, ['apiUrl']],
+    [{ type: 'mtls', secret: 's' }, []],
   ])('%j: %j', (credential, fields) => {
     expect(findCredentialIssues(credential).map(({ field }) => field)).toEqual(fields);
   });

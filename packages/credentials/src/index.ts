@@ -1,16 +1,16 @@
 export { applyCredential, type CredentialApplication, type CredentialRequest } from './apply-credential.ts';
+export type { AwsKeys, AwsScope } from './aws/aws-signature.ts';
+export { type AwsRequest, type SignAwsOptions, type SignedAwsRequest, signAwsRequest } from './aws/sign-aws-request.ts';
+export type { ClientCertificate } from './client-certificate.ts';
+export type { MintingCredential, SigningCredential, StaticCredential, TlsCredential } from './compile-credential.ts';
 export { type CompiledCredential, compileCredential, findCredentialIssues } from './compile-credential.ts';
-export type {
-  BasicCredential,
-  BearerCredential,
-  Credential,
-  CredentialType,
-  HeaderCredential,
-  NoCredential,
-  QueryCredential,
-} from './credential.ts';
+export type { Credential, CredentialOf, CredentialType } from './credential.ts';
 export type { AppliedCredential } from './credential-kind.ts';
 export { CREDENTIAL_TYPES } from './credential-kinds.ts';
 export { findHeaderNameIssue } from './header-name.ts';
 export { appendQuery, hasQueryParameter } from './query-text.ts';
 export { SECRET_LENGTH_MIN } from './secret-text.ts';
+export type { SignableRequest, Signer } from './signer.ts';
+export type { TokenAnswer, TokenErrorCode, TokenGrant, TokenRefusal, TokenResult } from './tokens/token-answer.ts';
+export { PASSING_TOKEN_ERRORS, PERMANENT_TOKEN_ERRORS } from './tokens/token-answer.ts';
+export type { TokenRequest, TokenSecrets, TokenSource } from './tokens/token-source.ts';

@@ -26,9 +26,9 @@ export function isHeaderText(text: string): boolean {
 export function checkSecret(secretText: string): void {
   // A character has at most two UTF-16 units: only short texts need counting.
   const isShort = secretText.length < 2 * SECRET_LENGTH_MIN && Array.from(secretText).length < SECRET_LENGTH_MIN;
-  if (isShort) throw unavailable(`has fewer than ${SECRET_LENGTH_MIN} characters`);
-  if (CONTROL.test(secretText)) throw unavailable('holds a control character or a line break');
-  if (!secretText.isWellFormed()) throw unavailable('is not well-formed text');
+  if (isShort) throw unfit(`has fewer than ${SECRET_LENGTH_MIN} characters`);
+  if (CONTROL.test(secretText)) throw unfit('holds a control character or a line break');
+  if (!secretText.isWellFormed()) throw unfit('is not well-formed text');
 }
 
 /**
@@ -38,10 +38,11 @@ export function checkSecret(secretText: string): void {
  */
 export function checkHeaderSecret(secretText: string): void {
   checkSecret(secretText);
-  if (BEYOND_LATIN1.test(secretText)) throw unavailable('holds a character that a header cannot carry');
-  if (secretText.startsWith(' ') || secretText.endsWith(' ')) throw unavailable('begins or ends with a space');
+  if (BEYOND_LATIN1.test(secretText)) throw unfit('holds a character that a header cannot carry');
+  if (secretText.startsWith(' ') || secretText.endsWith(' ')) throw unfit('begins or ends with a space');
 }
 
-function unavailable(fault: string): Rejection {
+/** A refusal that says what is wrong with the secret, never the secret. */
+export function unfit(fault: string): Rejection {
   return new Rejection('credential_unavailable', `The secret of the integration's credential ${fault}.`);
 }

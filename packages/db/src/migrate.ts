@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
 import type { DbClient } from './client.ts';
 import { initial } from './migrations/0001-initial.ts';
+import { rotatedSecrets } from './migrations/0002-rotated-secrets.ts';
 import type { Migration } from './migrations/migration.ts';
 import { DbError } from './ports/db-error.ts';
 
 /** In order, numbered from 1 without gaps. */
-export const MIGRATIONS: readonly Migration[] = [initial];
+export const MIGRATIONS: readonly Migration[] = [initial, rotatedSecrets];
 
 /**
  * Brings the database to the newest known form: each missing step in a transaction of its own, recorded with name and time.

@@ -107,6 +107,8 @@ export interface SecretVersionRow {
   kek_id: string;
   envelope: string;
   created_at: number;
+  /** Of versions that a token endpoint gave: the one that a person or a document wrote and that they descend from. */
+  rotated_from: number | null;
 }
 
 export interface AuditEntryRow {

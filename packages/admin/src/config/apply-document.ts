@@ -8,7 +8,16 @@ import { invalid } from '../validator.ts';
 import { planAgents } from './agents-section.ts';
 import { atOnce } from './at-once.ts';
 import type { Change, PlannedWrite } from './change.ts';
-import { checkDocument, checkGlobalIds, checkSecretsFit, judgeUnsafe, missingSecrets } from './check-document.ts';
+import {
+  checkDocument,
+  checkGlobalIds,
+  checkListensAreFree,
+  checkSecretsFit,
+  closedListens,
+  judgeListens,
+  judgeUnsafe,
+  missingSecrets,
+} from './check-document.ts';
 import { type CurrentState, readCurrentState } from './current-state.ts';
 import { planIntegrations } from './integrations-section.ts';
 import { judgePolicyChange } from './policy-change.ts';
@@ -52,12 +61,14 @@ export async function applyDocument(dependencies: WriteDependencies, request: Ap
   refuse(await checkGlobalIds(dependencies.repositories, document, tenant));
   const trial: { result?: ApplyResult } = {};
   try {
-    return await writeInTenant(dependencies, request, async (write) => {
+    const applied = await writeInTenant(dependencies, request, async (write) => {
       const result = await applyWithin(dependencies, request, write, refuse);
       if (request.dryRun !== true) return result;
       trial.result = result;
       throw new TrialEnd();
     });
+    const closed = closedListens(dependencies, document, tenant).map((issue) => toValidationIssue(issue, lineOf));
+    return { ...applied, warnings: [...applied.warnings, ...closed] };
   } catch (cause) {
     if (cause instanceof TrialEnd && trial.result !== undefined) return trial.result;
     throw cause;
@@ -84,6 +95,7 @@ async function applyWithin(
   const policy = judgePolicyChange(document, before, after);
   refuse(policy.issues);
   refuse(await checkSecretsFit(dependencies, document, after, write));
+  refuse(await checkListensAreFree(dependencies, document, write));
   const changes = plan.flat().flatMap(({ change }) => (change === undefined ? [] : [change]));
   if (changes.length > 0) await write.record('admin.applied', 'config');
   if (policy.activated !== undefined) {
@@ -111,7 +123,12 @@ export async function planChanges(
   before: CurrentState,
   { write, rights }: PlanScope,
 ): Promise<{ readonly plan: readonly (readonly PlannedWrite[])[]; readonly issues: readonly PlacedIssue[] }> {
-  const unsafe = judgeUnsafe(document, before, rights);
+  const { isInstanceOwner } = rights;
+  const { ownAddresses } = dependencies;
+  const unsafe = [
+    ...judgeUnsafe(document, before, rights),
+    ...judgeListens(document, before, { isInstanceOwner, ownAddresses }),
+  ];
   const agents = await planAgents(dependencies, document.agents, before, write);
   const sections = [
     await planSecrets(dependencies, document.secrets, before, write),

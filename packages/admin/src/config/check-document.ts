@@ -1,7 +1,8 @@
 import { isAgentKey } from '@postern/auth';
 import type { DbRepositories } from '@postern/db/ports';
 import type { Credential, Integration } from '@postern/schemas';
-import type { WriteDependencies } from '../dependencies.ts';
+import type { OwnAddresses, WriteDependencies } from '../dependencies.ts';
+import { findListenConflicts, judgeListen } from '../listen-members.ts';
 import { readAll } from '../paging.ts';
 import { unfitness, withOpenedSecret } from '../secret-values.ts';
 import type { TenantWrite } from '../tenant-write.ts';
@@ -54,6 +55,47 @@ export function judgeUnsafe(document: ResolvedDocument, before: CurrentState, ri
   return (document.integrations ?? []).flatMap((integration, index) => {
     const issues = judgeUnsafeMembers(integration, stored.get(integration.name), rights);
     return issues.map(({ path, message }) => ({ path: ['integrations', index, ...path], message }));
+  });
+}
+
+/** Own addresses, judged against what is stored. */
+export function judgeListens(
+  document: ResolvedDocument,
+  before: CurrentState,
+  rights: { readonly isInstanceOwner: boolean; readonly ownAddresses: OwnAddresses },
+): PlacedIssue[] {
+  const stored = new Map(before.integrations.map(({ name, spec }) => [name, spec]));
+  return (document.integrations ?? []).flatMap((integration, index) => {
+    const issues = judgeListen(integration, stored.get(integration.name), rights);
+    return issues.map(({ path, message }) => ({ path: ['integrations', index, ...path], message }));
+  });
+}
+
+/** Own addresses that others have too, once all is written. */
+export async function checkListensAreFree(
+  { repositories }: WriteDependencies,
+  { integrations = [] }: ResolvedDocument,
+  write: Pick<TenantWrite, 'tenant' | 'context'>,
+): Promise<readonly PlacedIssue[]> {
+  const listening = new Set(integrations.flatMap(({ name, listen }) => (listen === null ? [] : [name])));
+  if (listening.size === 0) return [];
+  const conflicts = await findListenConflicts(repositories, listening, write);
+  return integrations.flatMap(({ name }, index) => {
+    const message = conflicts.get(name);
+    return message === undefined ? [] : [{ path: ['integrations', index, 'listen'], message }];
+  });
+}
+
+/** Own addresses that are not listened on after all: taken, but of no use yet. */
+export function closedListens(
+  { ownAddresses }: WriteDependencies,
+  { integrations = [] }: ResolvedDocument,
+  tenant: string,
+): readonly PlacedIssue[] {
+  const faults = new Map(ownAddresses.faults(tenant).map(({ integration, message }) => [integration, message]));
+  return integrations.flatMap(({ name }, index) => {
+    const message = faults.get(name);
+    return message === undefined ? [] : [{ path: ['integrations', index, 'listen'], message }];
   });
 }
 

@@ -5,6 +5,7 @@ import { compileActions, PolicyError } from '@postern/policy';
 import { compileHeaderPolicy } from '@postern/proxy-runtime';
 import type { Integration } from '@postern/schemas';
 import { canonicalHost, classifyAddress, compileTargetPolicy, judgeTarget } from '@postern/ssrf-guard';
+import { tokenPlaceOf } from '../token-place.ts';
 import { type PlacedIssue, pathOfField } from '../validation/check-shape.ts';
 
 export interface CheckedIntegration {
@@ -27,11 +28,13 @@ export async function checkIntegration(given: Integration): Promise<CheckedInteg
     ...checkNetwork(integration),
     ...checkCleartext(integration, base.scheme),
     ...checkActions(integration),
-    ...checkCredential(integration),
+    ...checkCredential(integration, base.scheme),
     ...checkHeaders(integration),
     ...checkCertificates(integration),
   ];
-  if (issues.length === 0) issues.push(...(await checkLiterals(integration, base)));
+  if (issues.length === 0) {
+    issues.push(...(await checkLiterals(integration, base)), ...(await checkTokenEndpoint(integration)));
+  }
   return { integration, issues };
 }
 
@@ -109,10 +112,37 @@ function checkActions(integration: Integration): PlacedIssue[] {
   }
 }
 
-function checkCredential({ credential }: Integration): PlacedIssue[] {
-  return findCredentialIssues(credential).map(({ field, message }) => {
+function checkCredential({ credential }: Integration, baseScheme: 'http' | 'https'): PlacedIssue[] {
+  const issues = findCredentialIssues(credential).map(({ field, message }): PlacedIssue => {
     return { path: ['credential', ...pathOfField(field)], message };
   });
+  if (credential.type === 'mtls' && baseScheme === 'http') {
+    issues.push({ path: ['baseUrl'], message: 'must be https: a client certificate is shown in the TLS handshake' });
+  }
+  return issues;
+}
+
+/** Where tokens are asked for is judged as the upstream is. */
+async function checkTokenEndpoint({ credential, network }: Integration): Promise<PlacedIssue[]> {
+  const place = tokenPlaceOf(credential);
+  if (place === undefined) return [];
+  const path = ['credential', place.field];
+  const url = new URL(place.url);
+  if (url.protocol === 'http:' && !network.unsafeAllowCleartextCredentials) {
+    return [{ path, message: 'must be https, unless network.unsafeAllowCleartextCredentials is true' }];
+  }
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (canonicalHost(host) !== host) return [{ path, message: 'must name a host or an address' }];
+  if (classifyAddress(host) === 'invalid') return [];
+  const { unsafeAllowAddresses } = network;
+  const verdict = await judgeTarget(url.href, { unsafeAllowAddresses });
+  if (verdict.verdict === 'allow') return [];
+  return [
+    {
+      path,
+      message: `the address is ${verdict.class ?? 'not global'}; network.unsafeAllowAddresses does not cover it`,
+    },
+  ];
 }
 
 function checkHeaders({ headers }: Integration): PlacedIssue[] {

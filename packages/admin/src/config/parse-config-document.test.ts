@@ -34,7 +34,7 @@ integrations:
     baseUrl: https://a.example
     timeouts:
       connectMs: 0
-    retry: { attempts: 3 }
+    idempotency: { ttlSeconds: 60 }
   - name: b
     base_url: https://b.example
 agents:
@@ -44,7 +44,7 @@ agents:
   expect(await faultsOf(text)).toEqual([
     'postern.yaml:2: rulez: is not a known field; did you mean "rules"?',
     'postern.yaml:7: integrations[0].timeouts.connectMs: must be at least 1',
-    'postern.yaml:8: integrations[0].retry: is not supported by this version',
+    'postern.yaml:8: integrations[0].idempotency: is not supported by this version',
     'postern.yaml:9: integrations[1].baseUrl: is required',
     'postern.yaml:10: integrations[1].base_url: is not a known field; did you mean "baseUrl"?',
     'postern.yaml:13: agents[0].trust: must be one of untrusted, low, medium, high, admin',

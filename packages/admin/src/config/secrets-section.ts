@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { SecretRecord } from '@postern/db/ports';
+import type { SecretEnvelopeVersion, SecretRecord } from '@postern/db/ports';
 import type { WriteDependencies } from '../dependencies.ts';
 import { withOpenedSecret, writeSecretVersion } from '../secret-values.ts';
 import type { TenantWrite } from '../tenant-write.ts';
@@ -22,7 +22,6 @@ export async function planSecrets(
   { tenant, context }: Pick<TenantWrite, 'tenant' | 'context'>,
 ): Promise<readonly PlannedWrite[]> {
   if (wanted === undefined) return [];
-  const { secrets } = dependencies.repositories;
   const storedByName = new Map(state.secrets.map((secret) => [secret.name, secret]));
   const plan: PlannedWrite[] = [];
   for (const [name, secret] of wanted) {
@@ -31,8 +30,8 @@ export async function planSecrets(
       plan.push(planVersion(dependencies, { name, secret }, change(name, 'create', newSecretDiff(secret))));
       continue;
     }
-    const active = await secrets.getActiveSecretEnvelope(tenant, name, context);
-    const isSame = active && withOpenedSecret(dependencies, active, (bytes) => equals(bytes, secret.value));
+    const written = await writtenVersion(dependencies, { tenant, context }, name);
+    const isSame = written && withOpenedSecret(dependencies, written, (bytes) => equals(bytes, secret.value));
     const diff = environmentsDiff(stored, secret);
     if (isSame !== true) {
       const changed = [{ path: 'value', from: HIDDEN, to: `${HIDDEN}, changed` }, ...diff];
@@ -43,6 +42,20 @@ export async function planSecrets(
   }
   const gone = state.secrets.filter(({ name, origin }) => origin === 'config' && !wanted.has(name));
   return [...plan, ...gone.map(({ name }) => planRemoval(dependencies, name))];
+}
+
+/**
+ * The active version, or the one that it descends from by rotation: a refresh token that has been renewed since is still the document's, and
+ * must not be replaced by the old one.
+ */
+async function writtenVersion(
+  { repositories: { secrets } }: WriteDependencies,
+  { tenant, context }: Pick<TenantWrite, 'tenant' | 'context'>,
+  name: string,
+): Promise<SecretEnvelopeVersion | undefined> {
+  const active = await secrets.getActiveSecretEnvelope(tenant, name, context);
+  if (active?.rotatedFrom === undefined) return active;
+  return secrets.getSecretEnvelopeVersion(tenant, name, active.rotatedFrom, context);
 }
 
 interface NamedSecret {

@@ -65,8 +65,13 @@ test.each<[string, object, string, string]>([
     'baseUrl',
     'must be an absolute URL such as https://api.example.com/v1: the base URL must have neither query nor fragment',
   ],
-  ['a member of the full format', { retry: { attempts: 2 } }, 'retry', 'is not supported by this version'],
-  ['a listener of its own', { listen: '127.0.0.1:8101' }, 'listen', 'is not supported by this version'],
+  [
+    'a member of the full format',
+    { idempotency: { ttlSeconds: 60 } },
+    'idempotency',
+    'is not supported by this version',
+  ],
+  ['a listener of its own', { listen: '127.0.0.1:8080' }, 'listen', "is an address of the gateway's own listeners"],
   ['a reference', { tls: { ca: { from: 'file:ca.pem' } } }, 'tls.ca', 'must be text'],
   [
     'a cleartext credential',

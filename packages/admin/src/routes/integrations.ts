@@ -5,9 +5,11 @@ import { checkIntegration } from '../config/check-integration.ts';
 import type { AdminDependencies } from '../dependencies.ts';
 import { editedObject, mergePatchBody, replacementOf } from '../edit-body.ts';
 import { checkIfMatch, entityTag } from '../entity-tag.ts';
+import { findListenConflicts, judgeListen } from '../listen-members.ts';
 import { pageOf, pageQuery, readPage } from '../paging.ts';
 import { writePolicyInTenant } from '../policy-write.ts';
 import { unfitness, withOpenedSecret } from '../secret-values.ts';
+import type { TenantWrite } from '../tenant-write.ts';
 import { judgeUnsafeMembers } from '../unsafe-members.ts';
 import { toValidationIssue } from '../validation/check-shape.ts';
 import { invalid, standingAt } from '../validator.ts';
@@ -38,6 +40,7 @@ export function integrationRoutes(scope: AdminScope, dependencies: AdminDependen
       const record = await writePolicyInTenant(dependencies, originOf(request), async (write) => {
         await checkSecretFits(dependencies, spec, write.tenant, write.context);
         const created = await integrations.create(write.tenant, spec, 'api', write.context);
+        await checkListenIsFree(dependencies, spec, write);
         await write.record('admin.created', `integration:${spec.name}`);
         return created;
       });
@@ -65,6 +68,8 @@ export function integrationRoutes(scope: AdminScope, dependencies: AdminDependen
 
 function readRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
   const { integrations } = dependencies.repositories;
+  const view = (record: IntegrationRecord) =>
+    viewIntegration(record, dependencies.credentialState?.(record.tenant, record.name));
 
   scope.get(
     '/integrations',
@@ -77,7 +82,7 @@ function readRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
         response: { 200: pageOf(integrationView) },
       },
     },
-    ({ actor, query }) => readPage(() => integrations.listByTenant(actor.tenant, query), viewIntegration),
+    ({ actor, query }) => readPage(() => integrations.listByTenant(actor.tenant, query), view),
   );
 
   scope.get(
@@ -88,7 +93,7 @@ function readRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
     },
     async ({ actor, params }, reply) => {
       const record = await findIntegration(dependencies, actor.tenant, params.id);
-      return reply.header('etag', entityTag(record.version)).send(viewIntegration(record));
+      return reply.header('etag', entityTag(record.version)).send(view(record));
     },
   );
 }
@@ -105,6 +110,7 @@ function editRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
       await checkSecretFits(dependencies, spec, write.tenant, write.context);
       const options = { ifVersion: current.version };
       const updated = await integrations.update(write.tenant, current.id, spec, options, write.context);
+      await checkListenIsFree(dependencies, spec, write);
       await write.record('admin.updated', `integration:${spec.name}`);
       return updated;
     });
@@ -167,16 +173,28 @@ async function findIntegration(
 }
 
 async function checkedIntegration(
-  { unsafeAddressCeiling }: AdminDependencies,
+  { unsafeAddressCeiling, ownAddresses }: AdminDependencies,
   { actor }: FastifyRequest,
   given: Integration,
   before: Integration | undefined,
 ): Promise<Integration> {
   const { integration, issues } = await checkIntegration(given);
   const rights = { isInstanceOwner: actor.isInstanceOwner, unsafeAddressCeiling };
-  const all = [...issues, ...judgeUnsafeMembers(integration, before, rights)];
+  const listen = judgeListen(integration, before, { ...rights, ownAddresses });
+  const all = [...issues, ...judgeUnsafeMembers(integration, before, rights), ...listen];
   if (all.length > 0) throw invalid(all.map((issue) => toValidationIssue(issue)));
   return integration;
+}
+
+/** Within the transaction that has written it. */
+async function checkListenIsFree(
+  { repositories }: AdminDependencies,
+  { name, listen }: Integration,
+  write: TenantWrite,
+): Promise<void> {
+  if (listen === null) return;
+  const message = (await findListenConflicts(repositories, new Set([name]), write)).get(name);
+  if (message !== undefined) throw invalid([{ field: 'listen', message }]);
 }
 
 /** Refuses an integration whose credential could not carry the secret that is stored. A secret may be stored later. */

@@ -32,14 +32,24 @@ test.each<[string, unknown, string]>([
     'integrations[0].limits.concurrency: must be at most 10000',
   ],
   [
+    'no attempt at all',
+    withIntegration({ retry: { attempts: 0 } }),
+    'integrations[0].retry.attempts: must be at least 1',
+  ],
+  [
+    'a breaker that never opens',
+    withIntegration({ breaker: { failures: 0 } }),
+    'integrations[0].breaker.failures: must be at least 1',
+  ],
+  [
     'a fraction',
     withIntegration({ timeouts: { totalMs: 1.5 } }),
     'integrations[0].timeouts.totalMs: must be a whole number',
   ],
   [
     'a member of the full format within an item',
-    withIntegration({ retry: { attempts: 2 } }),
-    'integrations[0].retry: is not supported by this version',
+    withIntegration({ idempotency: { ttlSeconds: 60 } }),
+    'integrations[0].idempotency: is not supported by this version',
   ],
   [
     'a misspelt member within a member',
@@ -48,8 +58,8 @@ test.each<[string, unknown, string]>([
   ],
   [
     'an unknown credential type',
-    withIntegration({ credential: { type: 'hmac' } }),
-    'integrations[0].credential.type: must be one of none, bearer, header, query, basic',
+    withIntegration({ credential: { type: 'kerberos' } }),
+    'integrations[0].credential.type: must be one of none, bearer, header, query, basic, hmac, oauth2_client_credentials, oauth2_refresh, aws_sigv4, jwt_bearer, github_app, mtls',
   ],
   [
     'an effect of the full format',
@@ -113,13 +123,13 @@ test('members of the full format that ask for nothing pass', () => {
     templates: [],
     redaction: {},
     notifications: [],
-    ...withIntegration({ listen: null, template: null, retry: {} }),
+    ...withIntegration({ listen: null, template: null, idempotency: {} }),
   };
   expect(faultsOf(document)).toEqual([]);
 });
 
 test('the place of a value tells members this version lacks from misspelt ones', () => {
-  const given = { name: 'a', baseUrl: 'https://a.example', scrub: true };
+  const given = { name: 'a', baseUrl: 'https://a.example', template: 'github@1' };
   const message = (place: readonly (string | number)[]) =>
     checkShape(integrationSchema, given, place).issues[0]?.message;
   expect(message(['integrations', 0])).toBe('is not supported by this version');

@@ -1,10 +1,11 @@
-import type { BearerCredential } from '../credential.ts';
-import type { CredentialKind } from '../credential-kind.ts';
+import type { CredentialOf } from '../credential.ts';
+import type { StaticKind } from '../credential-kind.ts';
 import { checkHeaderSecret } from '../secret-text.ts';
 
-export const bearer: CredentialKind<BearerCredential> = {
+export const bearer: StaticKind<CredentialOf<'bearer'>> = {
+  shape: 'static',
   findIssues: () => [],
-  writesHeader: () => 'authorization',
+  writesHeaders: () => ['authorization'],
   apply: (_credential, secretText) => {
     checkHeaderSecret(secretText);
     const value = `Bearer ${secretText}`;

@@ -1,9 +1,10 @@
-import type { HeaderCredential } from '../credential.ts';
-import type { CredentialKind } from '../credential-kind.ts';
+import type { CredentialOf } from '../credential.ts';
+import type { StaticKind } from '../credential-kind.ts';
 import { findHeaderNameIssue } from '../header-name.ts';
 import { checkHeaderSecret, isHeaderText } from '../secret-text.ts';
 
-export const header: CredentialKind<HeaderCredential> = {
+export const header: StaticKind<CredentialOf<'header'>> = {
+  shape: 'static',
   findIssues: ({ name, prefix = '' }) => {
     const nameIssue = findHeaderNameIssue(name);
     const issues = nameIssue === undefined ? [] : [{ field: 'name', message: nameIssue }];
@@ -13,7 +14,7 @@ export const header: CredentialKind<HeaderCredential> = {
       { field: 'prefix', message: 'must be text without control characters that does not begin with a space' },
     ];
   },
-  writesHeader: ({ name }) => name.toLowerCase(),
+  writesHeaders: ({ name }) => [name.toLowerCase()],
   apply: ({ name, prefix = '' }, secretText) => {
     checkHeaderSecret(secretText);
     const value = prefix + secretText;

@@ -1,7 +1,8 @@
-import type { NoCredential } from '../credential.ts';
-import type { CredentialKind } from '../credential-kind.ts';
+import type { CredentialOf } from '../credential.ts';
+import type { StaticKind } from '../credential-kind.ts';
 
-export const none: CredentialKind<NoCredential> = {
+export const none: StaticKind<CredentialOf<'none'>> = {
+  shape: 'static',
   findIssues: () => [],
   apply: () => ({ headers: [], echoes: [] }),
 };

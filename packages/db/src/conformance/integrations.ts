@@ -51,6 +51,20 @@ export function describeIntegrationsPort(makeHarness: MakeDbHarness): void {
       await expect(integrations.remove('acme', id)).rejects.toMatchObject({ code: 'not_found' });
     });
 
+    test('those with an own address are found over all tenants', async () => {
+      const { integrations, tenants } = harness.repositories;
+      await tenants.create('other');
+      const create = (tenant: string, name: string, listen: string | null) =>
+        integrations.create(tenant, { ...GITHUB, name, listen }, 'api');
+      await create('other', 'b', '127.0.0.1:8101');
+      await create('acme', 'quiet', null);
+      const moved = await create('acme', 'a', '[::1]:0');
+      const namesOf = async () => (await integrations.listListening()).map(({ tenant, name }) => `${tenant}/${name}`);
+      expect(await namesOf()).toEqual(['acme/a', 'other/b']);
+      await integrations.update('acme', moved.id, { ...moved.spec, listen: null }, {});
+      expect(await namesOf()).toEqual(['other/b']);
+    });
+
     test('the list goes by name, in pages', async () => {
       const { integrations } = harness.repositories;
       for (const name of ['b', 'c', 'a']) await integrations.create('acme', { ...GITHUB, name }, 'api');

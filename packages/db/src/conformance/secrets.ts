@@ -90,6 +90,31 @@ export function describeSecretsPort(makeHarness: MakeDbHarness): void {
       expect(await secrets.getActiveSecretEnvelope('acme', 'token')).toMatchObject({ kekId: 'kek-2' });
     });
 
+    test('versions that a token endpoint gave are told apart, and old ones are removed', async () => {
+      const { secrets } = harness.repositories;
+      const rotate = (version: number) =>
+        inTransaction((context) =>
+          secrets.createSecretEnvelopeVersion({ ...envelope(version), rotatedFrom: 2 }, { origin: 'api' }, context),
+        );
+      await write(1);
+      await write(2);
+      for (const version of [3, 4, 5]) await rotate(version);
+      await write(6);
+      expect(await secrets.getSecretEnvelopeVersion('acme', 'token', 3)).toMatchObject({ rotatedFrom: 2 });
+      expect(await secrets.getSecretEnvelopeVersion('acme', 'token', 6)).not.toHaveProperty('rotatedFrom');
+      await inTransaction((context) => secrets.setActiveSecretEnvelopeVersion('acme', 'token', 4, context));
+      expect(await secrets.getActiveSecretEnvelope('acme', 'token')).toMatchObject({ version: 4, rotatedFrom: 2 });
+      await inTransaction((context) => secrets.removeRotatedVersions('acme', 'token', 6, context));
+      await inTransaction((context) => secrets.removeRotatedVersions('other', 'token', 6, context));
+      const kept = await secrets.listSecretEnvelopeVersions('acme', 'token');
+      expect(kept.map(({ version, rotatedFrom }) => [version, rotatedFrom])).toEqual([
+        [6, undefined],
+        [4, 2],
+        [2, undefined],
+        [1, undefined],
+      ]);
+    });
+
     test('a removed secret takes its versions along', async () => {
       const { secrets } = harness.repositories;
       await write(1);
@@ -117,6 +142,7 @@ export function describeSecretsPort(makeHarness: MakeDbHarness): void {
         () => secrets.updateSecret('acme', 'token', {}, outside),
         () => secrets.setActiveSecretEnvelopeVersion('acme', 'token', 1, outside),
         () => secrets.replaceEnvelope({ ...envelope(1), createdAt: 0 }, 'kek-1', outside),
+        () => secrets.removeRotatedVersions('acme', 'token', 1, outside),
         () => secrets.remove('acme', 'token', outside),
       ];
       for (const run of writes) await expect(run()).rejects.toMatchObject({ code: 'invalid' });

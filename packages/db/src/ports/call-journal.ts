@@ -1,7 +1,10 @@
 import type { EntryDraft, OutcomeResult } from '@postern/schemas';
 
 /** The intent of one call; `requestId` is made by the gateway and unique over all nodes and times. */
-export type IntentDraft = Omit<EntryDraft, 'type' | 'result' | 'status' | 'latencyMs' | 'code' | 'node'> & {
+export type IntentDraft = Omit<
+  EntryDraft,
+  'type' | 'result' | 'status' | 'latencyMs' | 'code' | 'node' | 'argsHash'
+> & {
   readonly requestId: string;
 };
 
@@ -14,7 +17,10 @@ export interface OutcomeDraft {
   readonly status?: number;
   readonly code?: string;
   readonly latencyMs?: number;
-  readonly attempt?: number;
+  /** How many attempts at the upstream were begun, when it was more than one. */
+  readonly attempt?: number | undefined;
+  /** Of a body that passed as it came: `sha-256:` and hex. */
+  readonly argsHash?: string | undefined;
 }
 
 /**

@@ -18,6 +18,8 @@ export interface IntegrationsPort {
   getById(tenant: string, id: string, context?: DbContext): Promise<IntegrationRecord | undefined>;
   getByName(tenant: string, name: string, context?: DbContext): Promise<IntegrationRecord | undefined>;
   listByTenant(tenant: string, page: PageRequest, context?: DbContext): Promise<Page<IntegrationRecord>>;
+  /** Those of all tenants that have an own address (`listen`), by tenant and name. */
+  listListening(context?: DbContext): Promise<readonly IntegrationRecord[]>;
   update(
     tenant: string,
     id: string,

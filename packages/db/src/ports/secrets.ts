@@ -21,6 +21,8 @@ export interface SecretEnvelopeVersion {
   readonly kekId: string;
   readonly envelope: string;
   readonly createdAt: number;
+  /** Of versions that a token endpoint gave: the version that a person or a document wrote and that it descends from. */
+  readonly rotatedFrom?: number;
 }
 
 /** All writes refuse to run outside a transaction (`invalid`). */
@@ -67,5 +69,7 @@ export interface SecretsPort {
   ): Promise<readonly Omit<SecretEnvelopeVersion, 'envelope'>[]>;
   /** Conditional on the old kekId, for rewrap; false when it changed meanwhile. */
   replaceEnvelope(version: SecretEnvelopeVersion, oldKekId: string, context: DbContext): Promise<boolean>;
+  /** Removes versions below `version` that token endpoints gave, but for the active one: nobody can use them any more. */
+  removeRotatedVersions(tenant: string, name: string, version: number, context: DbContext): Promise<void>;
   remove(tenant: string, name: string, context: DbContext): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { type Integration, integrationSchema } from '@postern/schemas';
+import { sql } from 'kysely';
 import { requireOrigin, requireText, withReference } from '../check.ts';
 import type { DbClient } from '../client.ts';
 import { fromJsonColumn, toJsonColumn } from '../json-column.ts';
@@ -52,6 +53,8 @@ export function createIntegrations(dbClient: DbClient, { now, newId }: Repositor
       return toPage(rows, page.limit, LIST, { item: toIntegrationRecord, position: (row) => row.name });
     },
 
+    listListening: (context) => listListening(listsOf(dbClient, context)),
+
     // biome-ignore lint/complexity/useMaxParams: the port's signature
     async update(tenant, id, spec, { ifVersion, origin }, context) {
       if (origin !== undefined) requireOrigin('integrations.origin', origin);
@@ -84,6 +87,17 @@ export function createIntegrations(dbClient: DbClient, { now, newId }: Repositor
       if (result.numDeletedRows !== 1n) throw new DbError('not_found', 'no such integration in that tenant');
     },
   };
+}
+
+async function listListening(kysely: DbClient['points']): Promise<readonly IntegrationRecord[]> {
+  const rows = await kysely
+    .selectFrom('integrations')
+    .selectAll()
+    .where(sql`spec ->> '$.listen'`, 'is not', null)
+    .orderBy('tenant')
+    .orderBy('name')
+    .execute();
+  return rows.map(toIntegrationRecord);
 }
 
 export function selectIntegrations(kysely: DbClient['points'], tenant: string) {

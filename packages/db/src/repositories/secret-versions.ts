@@ -47,7 +47,7 @@ function createVersionReads(dbClient: DbClient): VersionReads {
     async listSecretEnvelopeVersions(tenant, name, context) {
       const rows = await pointsOf(dbClient, context)
         .selectFrom('secret_versions')
-        .select(['version', 'kek_id', 'created_at'])
+        .select(['version', 'kek_id', 'created_at', 'rotated_from'])
         .where('tenant', '=', tenant)
         .where('name', '=', name)
         .orderBy('version', 'desc')
@@ -58,6 +58,7 @@ function createVersionReads(dbClient: DbClient): VersionReads {
         version: row.version,
         kekId: row.kek_id,
         createdAt: row.created_at,
+        ...rotation(row),
       }));
     },
   };
@@ -65,7 +66,7 @@ function createVersionReads(dbClient: DbClient): VersionReads {
 
 type VersionWrites = Pick<
   SecretsPort,
-  'createSecretEnvelopeVersion' | 'setActiveSecretEnvelopeVersion' | 'replaceEnvelope'
+  'createSecretEnvelopeVersion' | 'setActiveSecretEnvelopeVersion' | 'replaceEnvelope' | 'removeRotatedVersions'
 >;
 
 function createVersionWrites(dbClient: DbClient, { now, newId }: RepositoryOptions): VersionWrites {
@@ -113,13 +114,35 @@ function createVersionWrites(dbClient: DbClient, { now, newId }: RepositoryOptio
         .executeTakeFirst();
       return result.numUpdatedRows === 1n;
     },
+
+    async removeRotatedVersions(tenant, name, version, context) {
+      const { kysely } = requireScope(dbClient, context, 'removeRotatedVersions');
+      await kysely
+        .deleteFrom('secret_versions')
+        .where('tenant', '=', tenant)
+        .where('name', '=', name)
+        .where('rotated_from', 'is not', null)
+        .where('version', '<', version)
+        .where(({ not, exists, selectFrom }) =>
+          not(
+            exists(
+              selectFrom('secrets')
+                .select('secrets.name')
+                .where('secrets.tenant', '=', tenant)
+                .where('secrets.name', '=', name)
+                .whereRef('secrets.active_version', '=', 'secret_versions.version'),
+            ),
+          ),
+        )
+        .execute();
+    },
   };
 }
 
 /** The secret's own row first: its version refers to it. */
 async function writeActiveVersion(
   { kysely }: TransactionScope,
-  { tenant, name, version, kekId, envelope }: Omit<SecretEnvelopeVersion, 'createdAt'>,
+  { tenant, name, version, kekId, envelope, rotatedFrom }: Omit<SecretEnvelopeVersion, 'createdAt'>,
   { environments, origin, id, at }: { environments: string | null; origin: Origin; id: string; at: number },
 ): Promise<SecretRow> {
   const changed = { environments, active_version: version, origin, updated_at: at };
@@ -130,7 +153,8 @@ async function writeActiveVersion(
     .returningAll()
     .executeTakeFirstOrThrow();
   const secret = await withReference('secrets.tenant', writing);
-  const row = { tenant, name, version, kek_id: kekId, envelope, created_at: at };
+  const rotated_from = rotatedFrom ?? null;
+  const row = { tenant, name, version, kek_id: kekId, envelope, created_at: at, rotated_from };
   await kysely.insertInto('secret_versions').values(row).execute();
   return secret;
 }
@@ -168,5 +192,10 @@ function toVersion(row: SecretVersionRow): SecretEnvelopeVersion {
     kekId: row.kek_id,
     envelope: row.envelope,
     createdAt: row.created_at,
+    ...rotation(row),
   };
+}
+
+function rotation(row: Pick<SecretVersionRow, 'rotated_from'>): Pick<SecretEnvelopeVersion, 'rotatedFrom'> {
+  return row.rotated_from === null ? {} : { rotatedFrom: row.rotated_from };
 }

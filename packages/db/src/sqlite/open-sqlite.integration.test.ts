@@ -85,15 +85,16 @@ describe('opening a SQLite file', () => {
 });
 
 describe('migrations', () => {
-  const second: Migration = { number: 2, name: 'second', statements: () => ['create table extra (id integer)'] };
+  const number = MIGRATIONS.length + 1;
+  const next: Migration = { number, name: 'next', statements: () => ['create table extra (id integer)'] };
 
   test('are recorded with name and time, and taken once', async () => {
     const client = await open({ now: () => 7_000 });
     const recorded = await client.points.selectFrom('schema_migrations').selectAll().execute();
     expect(recorded).toEqual(MIGRATIONS.map(({ number, name }) => ({ number, name, applied_at: 7_000 })));
     expect(await migrate(client)).toEqual([]);
-    expect(await migrate(client, () => 8_000, [...MIGRATIONS, second])).toEqual([2]);
-    expect(await migrate(client, () => 9_000, [...MIGRATIONS, second])).toEqual([]);
+    expect(await migrate(client, () => 8_000, [...MIGRATIONS, next])).toEqual([number]);
+    expect(await migrate(client, () => 9_000, [...MIGRATIONS, next])).toEqual([]);
   });
 
   test('are numbered from 1 without gaps', () => {
@@ -102,25 +103,25 @@ describe('migrations', () => {
 
   test('a step that fails leaves nothing behind', async () => {
     const client = await open();
-    const broken: Migration = { ...second, statements: () => ['create table extra (id integer)', 'create nonsense'] };
+    const broken: Migration = { ...next, statements: () => ['create table extra (id integer)', 'create nonsense'] };
     await expect(migrate(client, Date.now, [...MIGRATIONS, broken])).rejects.toThrow(DbError);
-    expect(await migrate(client, Date.now, [...MIGRATIONS, second])).toEqual([2]);
+    expect(await migrate(client, Date.now, [...MIGRATIONS, next])).toEqual([number]);
   });
 
   test('a database that a newer program has migrated is refused, saying so', async () => {
     const newer = await open();
-    await migrate(newer, Date.now, [...MIGRATIONS, second]);
+    await migrate(newer, Date.now, [...MIGRATIONS, next]);
     await newer.close();
     await expect(open()).rejects.toMatchObject({
       code: 'invalid',
-      message: expect.stringMatching(/newer than this program.*migration 2 \(second\)/),
+      message: expect.stringMatching(new RegExp(`newer than this program.*migration ${number} \\(next\\)`)),
     });
   });
 
   test('a database whose record names another step is refused', async () => {
     const client = await open();
-    await migrate(client, Date.now, [...MIGRATIONS, second]);
-    const other = { ...second, name: 'other' };
+    await migrate(client, Date.now, [...MIGRATIONS, next]);
+    const other = { ...next, name: 'other' };
     await expect(migrate(client, Date.now, [...MIGRATIONS, other])).rejects.toMatchObject({ code: 'invalid' });
   });
 

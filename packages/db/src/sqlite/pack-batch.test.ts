@@ -8,7 +8,7 @@ import { INTENT, type JournalBatch, type JournalDraft, OUTCOME, REFUSAL, type Re
 
 const FULL_REFUSAL: Required<EntryDraft> = {
   ...intentOf('r-9', { intent: 'to read', credential: 'token', attempt: 1, addresses: ['192.0.2.1'], count: 2 }),
-  ...outcomeOf('r-9', { code: 'denied' }),
+  ...outcomeOf('r-9', { code: 'denied', argsHash: 'sha-256:00' }),
   actor: 'alice',
   subject: 'agent:coder',
   node: 'node-1',
@@ -33,10 +33,10 @@ test('every member of every kind of record arrives', () => {
   const batch = batchOf(
     [REFUSAL, FULL_REFUSAL],
     [INTENT, { ...FULL_REFUSAL, type: undefined, node: undefined } as unknown as JournalDraft],
-    [OUTCOME, outcomeOf('r-9', { code: 'upstream_timeout', attempt: 3 })],
+    [OUTCOME, outcomeOf('r-9', { code: 'upstream_timeout', attempt: 3, argsHash: 'sha-256:00' })],
   );
-  const { type: _type, node: _node, result, status, code, latencyMs, ...intent } = FULL_REFUSAL;
-  expect([result, status, code, latencyMs]).not.toContain(undefined);
+  const { type: _type, node: _node, result, status, code, latencyMs, argsHash, ...intent } = FULL_REFUSAL;
+  expect([result, status, code, latencyMs, argsHash]).not.toContain(undefined);
   expect(withoutAbsent(carried(batch)).drafts).toEqual([FULL_REFUSAL, intent, batch.drafts[2]]);
 });
 

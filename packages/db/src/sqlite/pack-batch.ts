@@ -45,6 +45,7 @@ const OUTCOME_MEMBERS = namesOf<OutcomeDraft>({
   code: true,
   latencyMs: true,
   attempt: true,
+  argsHash: true,
 });
 
 const REFUSAL_MEMBERS = [
@@ -56,6 +57,7 @@ const REFUSAL_MEMBERS = [
     status: true,
     code: true,
     latencyMs: true,
+    argsHash: true,
   }),
 ];
 
@@ -137,6 +139,7 @@ function packOutcome(packed: unknown[], draft: OutcomeDraft, before: Partial<Out
   if (draft.code !== before.code) changed |= add(packed, 5, draft.code);
   if (draft.latencyMs !== before.latencyMs) changed |= add(packed, 6, draft.latencyMs);
   if (draft.attempt !== before.attempt) changed |= add(packed, 7, draft.attempt);
+  if (draft.argsHash !== before.argsHash) changed |= add(packed, 8, draft.argsHash);
   return changed;
 }
 

@@ -42,6 +42,7 @@ export function closingDraft(intent: IntentPart, outcome: OutcomeDraft, node: st
     status: outcome.status,
     code: outcome.code,
     latencyMs: outcome.latencyMs,
+    argsHash: outcome.argsHash,
   };
 }
 
