@@ -39,7 +39,9 @@ export class ConnectionPool {
         own.scheme === target.scheme &&
         own.connectTimeoutMs === target.connectTimeoutMs &&
         own.tls?.servername === target.tls?.servername &&
-        own.tls?.ca === target.tls?.ca)
+        own.tls?.ca === target.tls?.ca &&
+        own.tls?.cert === target.tls?.cert &&
+        own.tls?.key === target.tls?.key)
     );
   }
 

@@ -121,6 +121,39 @@ describe('an upstream that breaks off', () => {
     ],
     ['names two lengths', answers(`${OK_HEAD}content-length: 1\r\ncontent-length: 2\r\n\r\nab`), false],
     ['goes on with 100 unasked', answers(`HTTP/1.1 100 Continue\r\n\r\n${OK_HEAD}content-length: 0\r\n\r\n`), false],
+    [
+      'codes its chunks further',
+      answers(`${OK_HEAD}transfer-encoding: gzip, chunked\r\n\r\n1\r\na\r\n0\r\n\r\n`),
+      false,
+    ],
+    [
+      'codes its body after the chunks',
+      answers(`${OK_HEAD}transfer-encoding: chunked, gzip\r\n\r\n1\r\na\r\n0\r\n\r\n`),
+      false,
+    ],
+    ['codes its body instead of chunks', answers(`${OK_HEAD}transfer-encoding: gzip\r\n\r\na`), false],
+    [
+      'names chunks in two fields',
+      answers(`${OK_HEAD}transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n`),
+      false,
+    ],
+    ['sends a length that is no number', answers(`${OK_HEAD}content-length: 1x\r\n\r\na`), false],
+    ['sends a length below zero', answers(`${OK_HEAD}content-length: -1\r\n\r\na`), false],
+    ['sends a status of two digits', answers('HTTP/1.1 20 OK\r\ncontent-length: 0\r\n\r\n'), false],
+    ['speaks HTTP/2', answers('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), false],
+    ['puts a space before a colon', answers(`${OK_HEAD}content-length : 0\r\n\r\n`), false],
+    ['ends its lines with a bare CR', answers('HTTP/1.1 200 OK\rcontent-length: 0\r\r'), false],
+    [
+      'chunks of a size beyond all numbers',
+      answers(`${OK_HEAD}transfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\na`),
+      true,
+    ],
+    ['chunks longer than they say', answers(`${OK_HEAD}transfer-encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n`), true],
+    [
+      'chunks shorter than they say',
+      (socket: Socket) => socket.end(`${OK_HEAD}transfer-encoding: chunked\r\n\r\n5\r\nab`),
+      true,
+    ],
     ['folds a header line', answers(`${OK_HEAD}x: a\r\n b\r\ncontent-length: 0\r\n\r\n`), false],
   ])('%s: reset', async (_name, respond, headPassed) => {
     const setting = await setUp((socket) => void respond(socket));

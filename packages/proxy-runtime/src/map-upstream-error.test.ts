@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { mapUpstreamError } from './map-upstream-error.ts';
+import { ProxyRefusal } from './proxy-refusal.ts';
 import { UPSTREAM_ERRORS, type UpstreamErrorCode, UpstreamFailure } from './upstream-failure.ts';
 
 test.each([
@@ -14,6 +15,17 @@ test.each([
   const failure = new UpstreamFailure({ code, detail: 'x', sentBytes: 'none', headPassed: false });
   expect(mapUpstreamError(failure)).toEqual({ code, status, retryable });
   expect(failure).toMatchObject({ status, retryable });
+});
+
+test.each([
+  ['target_invalid', 400, false],
+  ['address_forbidden', 403, false],
+  ['request_too_large', 413, false],
+  ['resolve_failed', 502, true],
+] as const)('a refusal %s has status %i and retryable %s', (code, status, retryable) => {
+  const refusal = new ProxyRefusal(code, 'x');
+  expect(mapUpstreamError(refusal)).toEqual({ code, status, retryable });
+  expect(refusal).toMatchObject({ status, retryable });
 });
 
 test('there are no further codes', () => {

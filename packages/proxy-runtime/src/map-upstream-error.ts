@@ -1,7 +1,8 @@
+import { ProxyRefusal, type ProxyRefusalCode } from './proxy-refusal.ts';
 import { UPSTREAM_ERRORS, type UpstreamErrorCode, UpstreamFailure } from './upstream-failure.ts';
 
 export interface MappedUpstreamError {
-  readonly code: UpstreamErrorCode;
+  readonly code: UpstreamErrorCode | ProxyRefusalCode;
   /** HTTP status of the answer to the caller. */
   readonly status: number;
   /** Whether the identical call may succeed later without anybody changing anything. */
@@ -9,10 +10,12 @@ export interface MappedUpstreamError {
 }
 
 /**
- * The stable local code of anything that a forward can fail with: an `UpstreamFailure`, or a raw error of Node or undici. What
- * is unknown counts as `upstream_unavailable`. Nothing of the error's text is in the answer; the diagnostic stays in logs.
+ * The stable local code of anything that a forward can fail with: an `UpstreamFailure`, a `ProxyRefusal`, or a raw error of Node
+ * or undici. What is unknown counts as `upstream_unavailable`. Nothing of the error's text is in the answer; the diagnostic stays
+ * in logs.
  */
 export function mapUpstreamError(error: unknown): MappedUpstreamError {
+  if (error instanceof ProxyRefusal) return { code: error.code, status: error.status, retryable: error.retryable };
   const code = (error instanceof UpstreamFailure ? error.code : codeOfError(error)) ?? 'upstream_unavailable';
   return { code, ...UPSTREAM_ERRORS[code] };
 }

@@ -1,4 +1,4 @@
-import { mapUpstreamError } from './map-upstream-error.ts';
+import type { AttemptReport } from './exchange.ts';
 import type { ProxyAnswer, ProxyHandler } from './proxy-request.ts';
 import { type TimeBudget, type UpstreamErrorCode, UpstreamFailure } from './upstream-failure.ts';
 
@@ -25,44 +25,51 @@ export interface AttemptRecord {
 
 /** Where the observations go; each member may be absent. They must not throw. */
 export interface ProxyObserver {
-  /** Once for each attempt, when its head or its failure is there. */
+  /** Once for each attempt, when its head or its failure is there; and once for a call that was refused without any. */
   readonly onAttempt?: ((record: AttemptRecord) => void) | undefined;
-  /** For `postern_upstream_errors_total{class}`: each failure, also one after the head. */
+  /** For `postern_upstream_errors_total{class}`: each failed attempt, each refused call, and each answer that broke off after its head. */
   readonly onError?: ((errorClass: UpstreamErrorCode, upstream: string) => void) | undefined;
   /** For `postern_upstream_saturation`: running calls as a share of the limit, 0..1, before each call. */
   readonly onSaturation?: ((share: number, upstream: string) => void) | undefined;
-  /** Milliseconds of a monotonic clock; default `performance.now`. */
-  readonly nowMs?: (() => number) | undefined;
 }
 
 /** A handler that does what the given one does and tells `observer` about it. Without `observer.onAttempt` records go to stderr as JSON lines. */
 export function withProxyObservability(handler: ProxyHandler, observer: ProxyObserver = {}): ProxyHandler {
-  const nowMs = observer.nowMs ?? (() => performance.now());
   const onAttempt = observer.onAttempt ?? writeLine;
   return async (ctx, upstream, request) => {
     const { name } = upstream.settings;
     observer.onSaturation?.(upstream.lane.inFlight / upstream.lane.limits.concurrency, name);
-    const startedAt = nowMs();
-    const attempt = { upstream: name, requestId: ctx.requestId, method: request.method, attempt: 1, retries: 0 };
+    const startedAt = performance.now();
+    let last: AttemptReport | undefined;
+    const tell = (report: AttemptReport) => {
+      last = report;
+      if (report.code !== undefined) observer.onError?.(report.code, name);
+      const { attempt, latencyMs, status, code, timeout, diagnostic } = report;
+      const own = { upstream: name, requestId: ctx.requestId, method: request.method, attempt, retries: attempt - 1 };
+      onAttempt({ ...own, latencyMs, status, code, timeout, diagnostic });
+      ctx.onAttempt?.(report);
+    };
+    const latencyMs = () => performance.now() - startedAt;
     try {
-      const answer = await handler(ctx, upstream, request);
-      onAttempt({ ...attempt, latencyMs: nowMs() - startedAt, status: answer.status });
+      const answer = await handler({ ...ctx, onAttempt: tell }, upstream, request);
+      // A handler that is not `proxyRequest` may tell of no attempt.
+      if (last === undefined) tell(answerReport(answer, latencyMs()));
       return { ...answer, body: watchBody(answer, (code) => observer.onError?.(code, name)) };
     } catch (error) {
-      if (error instanceof UpstreamFailure) {
-        const { code } = mapUpstreamError(error);
-        observer.onError?.(code, name);
-        onAttempt({
-          ...attempt,
-          latencyMs: nowMs() - startedAt,
-          code,
-          timeout: error.budget,
-          diagnostic: error.message,
-        });
-      }
+      // What kept the call from another attempt has not been told of.
+      if (error instanceof UpstreamFailure && last?.code !== error.code) tell(failureReport(error, last, latencyMs()));
       throw error;
     }
   };
+}
+
+function answerReport({ attempts, status }: ProxyAnswer, latencyMs: number): AttemptReport {
+  return { attempt: attempts, latencyMs, status, code: undefined, timeout: undefined, diagnostic: undefined };
+}
+
+function failureReport(failure: UpstreamFailure, last: AttemptReport | undefined, latencyMs: number): AttemptReport {
+  const { code, budget: timeout, message: diagnostic } = failure;
+  return { attempt: (last?.attempt ?? 0) + 1, latencyMs, status: undefined, code, timeout, diagnostic };
 }
 
 async function* watchBody(answer: ProxyAnswer, onError: (code: UpstreamErrorCode) => void): AsyncGenerator<Uint8Array> {

@@ -1,12 +1,12 @@
-/** The statuses of what is refused before anything is sent. */
-const STATUSES = {
-  target_invalid: 400,
-  address_forbidden: 403,
-  request_too_large: 413,
-  resolve_failed: 502,
+/** What is refused before anything is sent. `retryable`: the identical call may succeed later by itself. */
+const REFUSALS = {
+  target_invalid: { status: 400, retryable: false },
+  address_forbidden: { status: 403, retryable: false },
+  request_too_large: { status: 413, retryable: false },
+  resolve_failed: { status: 502, retryable: true },
 } as const;
 
-export type ProxyRefusalCode = keyof typeof STATUSES;
+export type ProxyRefusalCode = keyof typeof REFUSALS;
 
 /** A request that was not sent, for a reason of its own or of its target's address. `message` is a diagnostic for the log. */
 export class ProxyRefusal extends Error {
@@ -19,6 +19,10 @@ export class ProxyRefusal extends Error {
   }
 
   get status(): number {
-    return STATUSES[this.code];
+    return REFUSALS[this.code].status;
+  }
+
+  get retryable(): boolean {
+    return REFUSALS[this.code].retryable;
   }
 }

@@ -77,9 +77,45 @@ describe('a call', () => {
   });
 
   test('gets the upstream answer whatever its status', async () => {
-    const { client } = await setUp(answers('HTTP/1.1 503 Busy\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n'));
+    const { client } = await setUp(answers('HTTP/1.1 500 Oh\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n'));
     const answer = await proxyRequest({}, client, { method: 'GET', path: '/' });
-    expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1' }, attempts: 1 });
+    expect(answer).toMatchObject({ status: 500, headers: { 'retry-after': '1' }, attempts: 1 });
+  });
+
+  test('is tried again where that is allowed, says how often, and is equal each time', async () => {
+    let requests = 0;
+    const { upstream, client } = await setUp(
+      (socket) => {
+        requests += 1;
+        if (requests < 3) socket.write('HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy');
+        else socket.write(OK);
+      },
+      { retry: { baseMs: 1 } },
+    );
+    const answer = await proxyRequest({ requestId: 'req-1' }, client, {
+      method: 'GET',
+      path: '/a',
+      headers: { 'x-a': '1' },
+    });
+    expect(answer).toMatchObject({ status: 200, attempts: 3 });
+    expect(await bodyOf(answer)).toBe('ok');
+    const [first, ...others] = upstream.received.split(/(?=GET )/);
+    expect(first).toContain('x-request-id: req-1');
+    expect(others).toEqual([first, first]);
+  });
+
+  test('that nobody may repeat gets its first answer, whatever key its client brought', async () => {
+    const { upstream, client } = await setUp(
+      answers('HTTP/1.1 503 Busy\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n'),
+    );
+    const answer = await proxyRequest({}, client, {
+      method: 'POST',
+      path: '/',
+      headers: { 'idempotency-key': 'k-1' },
+      body: 'x',
+    });
+    expect(answer).toMatchObject({ status: 503, attempts: 1 });
+    expect(upstream.requests).toBe(1);
   });
 
   test('has its redirects rewritten into the gateway', async () => {

@@ -1,5 +1,5 @@
 import { AnswerBody, type AnswerHead } from './answer-body.ts';
-import { startExchange } from './exchange.ts';
+import { type AttemptReport, type ExchangeCall, startExchange } from './exchange.ts';
 import { filterRequestHeaders, filterResponseHeaders } from './header-policy.ts';
 import { ProxyRefusal } from './proxy-refusal.ts';
 import { limitBody, type RequestBody } from './request-body.ts';
@@ -14,6 +14,8 @@ export interface ProxyContext {
   readonly requestId?: string | undefined;
   /** The client has left: the exchange ends, and promise or body reject with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Told of each attempt when its head or its failure is there. Must not throw. */
+  readonly onAttempt?: ((report: AttemptReport) => void) | undefined;
 }
 
 export interface ProxyRequest {
@@ -32,15 +34,15 @@ export interface ProxyAnswer {
   readonly headers: Record<string, string>;
   /** To be read once. Throws `UpstreamFailure` when the answer breaks off; leaving it early closes the connection. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** How many tries it took. */
+  /** How many tries it took: 1, or more when the first were refused or failed and might be repeated. */
   readonly attempts: number;
 }
 
 export type ProxyHandler = (ctx: ProxyContext, upstream: UpstreamClient, request: ProxyRequest) => Promise<ProxyAnswer>;
 
 /**
- * Judges the target, sends the request to the judged address and resolves with the head; the body follows as it comes. Any
- * answer of the upstream is an answer, whatever its status. Throws `ProxyRefusal` when nothing was sent for a reason of the
+ * Judges the target, sends the request to the judged address and resolves with the head; the body follows as it comes. What may
+ * be sent again is tried again, within `retry` and `totalMs`; then any answer of the upstream is an answer, whatever its status. Throws `ProxyRefusal` when nothing was sent for a reason of the
  * request or the target, `UpstreamFailure` when the forward failed (`mapUpstreamError` gives its code and status).
  */
 export async function proxyRequest(
@@ -53,16 +55,22 @@ export async function proxyRequest(
   const target = await upstream.pinTarget();
   ctx.signal?.throwIfAborted();
   const answer = new AnswerBody();
-  const exchange = startExchange(
-    upstream.lane,
-    { target, request: outgoing, redirectPrefix: upstream.redirectPrefix },
-    answer,
-  );
+  let attempts = 1;
+  const call: ExchangeCall = {
+    target,
+    request: outgoing,
+    redirectPrefix: upstream.redirectPrefix,
+    onAttempt: ctx.onAttempt,
+    onRetry: (attempt) => {
+      attempts = attempt;
+    },
+  };
+  const exchange = startExchange(upstream.lane, call, answer);
   const onAbort = () => answer.cancel(ctx.signal?.reason);
   ctx.signal?.addEventListener('abort', onAbort);
   answer.attach(exchange, () => ctx.signal?.removeEventListener('abort', onAbort));
   const head = await answer.head.catch(rethrowRefusal);
-  return { status: head.status, headers: joinFields(head, upstream), body: answer, attempts: 1 };
+  return { status: head.status, headers: joinFields(head, upstream), body: answer, attempts };
 }
 
 /** The request's own stream was over its limit: its refusal, not the failure that came of it. */

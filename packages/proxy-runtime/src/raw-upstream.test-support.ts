@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
+import type { BreakerSettings } from './breaker.ts';
 import { type ExchangeSink, startExchange } from './exchange.ts';
 import { createLane, type ResponseLimits, type Timeouts, type UpstreamLane } from './lane.ts';
 import { type OutgoingRequest, type PinnedTarget, poolKey } from './transport.ts';
 import { createUndiciTransport, type UndiciTransportOptions } from './undici-transport.ts';
-import { LIMIT_DEFAULTS, TIMEOUT_DEFAULTS } from './upstream-config.ts';
+import { BREAKER_DEFAULTS, LIMIT_DEFAULTS, RETRY_DEFAULTS, TIMEOUT_DEFAULTS } from './upstream-config.ts';
 import type { UpstreamFailure } from './upstream-failure.ts';
+import type { RetrySettings } from './with-retries.ts';
 
 /** A TCP server that says exactly what a test wants, also what no HTTP library would. */
 export interface RawUpstream {
@@ -17,6 +19,8 @@ export interface RawUpstream {
   /** Everything received so far, on all connections, as latin1. */
   readonly received: string;
   readonly sockets: readonly Socket[];
+  /** Requests received whole so far. */
+  readonly requests: number;
   /** Resolves when `count` request heads have arrived. */
   heads(count: number): Promise<void>;
   close(): Promise<void>;
@@ -63,6 +67,9 @@ export async function startRawUpstream(onRequest: (socket: Socket, head: string)
       return received;
     },
     sockets,
+    get requests() {
+      return headCount;
+    },
     heads(count) {
       if (headCount >= count) return Promise.resolve();
       return new Promise((resolve) => waiting.push({ count, resolve }));
@@ -86,6 +93,14 @@ export interface LaneSettings {
   readonly limits?: Partial<ResponseLimits>;
   readonly basePath?: string;
   readonly transport?: Partial<UndiciTransportOptions>;
+  /** Default: one attempt. */
+  readonly retry?: Partial<RetrySettings>;
+  /** Default: none. */
+  readonly breaker?: Partial<BreakerSettings>;
+  readonly clock?: () => number;
+  /** Default: no wait before a further attempt. */
+  readonly random?: () => number;
+  readonly now?: () => number;
 }
 
 export function laneFor(upstream: { readonly port: number }, settings: LaneSettings = {}): UpstreamLane {
@@ -94,6 +109,11 @@ export function laneFor(upstream: { readonly port: number }, settings: LaneSetti
     timeouts: { ...TIMEOUT_DEFAULTS, ...settings.timeouts },
     limits: { ...LIMIT_DEFAULTS, ...settings.limits },
     baseUrl: `http://upstream.test:${upstream.port}${settings.basePath ?? ''}`,
+    retry: settings.retry === undefined ? undefined : { ...RETRY_DEFAULTS, ...settings.retry },
+    breaker: settings.breaker === undefined ? undefined : { ...BREAKER_DEFAULTS, ...settings.breaker },
+    clock: settings.clock,
+    random: settings.random ?? (() => 0),
+    now: settings.now,
   });
 }
 

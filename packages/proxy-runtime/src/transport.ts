@@ -42,6 +42,9 @@ export interface TlsIdentity {
   readonly ca?: string | undefined;
   /** Name for SNI and the certificate check; default: `host`. */
   readonly servername?: string | undefined;
+  /** PEM certificate chain that this side shows, its own certificate first, and the PEM private key to it. Both or neither. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 /**
@@ -58,8 +61,11 @@ export interface OutgoingRequest {
   readonly pathAndQuery: string;
   /** Flat name, value pairs, `host` among them; no framing fields (`content-length`, `transfer-encoding`, `connection`). */
   readonly headers: string[];
-  /** A `Uint8Array` is sent with its `content-length`, a stream chunked, unless `bodyBytes` tells its exact length. */
-  readonly body?: Uint8Array | BodyStream | undefined;
+  /**
+   * A `Uint8Array` is sent with its `content-length`, a stream chunked, unless `bodyBytes` tells its exact length. A function
+   * gives the same stream anew at each call, so that the request can be sent again; it is called once for each attempt.
+   */
+  readonly body?: Uint8Array | BodyStream | (() => BodyStream) | undefined;
   readonly bodyBytes?: number | undefined;
 }
 

@@ -2,7 +2,9 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Connection, ConnectionPool } from './connection-pool.ts';
 import { codeOfError } from './map-upstream-error.ts';
-import type { Exchange, OutgoingRequest, ResponseSink } from './transport.ts';
+import { openBody } from './outgoing-body.ts';
+import { explainTlsFault } from './tls-fault.ts';
+import type { BodyStream, Exchange, OutgoingRequest, ResponseSink } from './transport.ts';
 import type { FailureReport } from './upstream-failure.ts';
 
 type ParsedHeaders = Record<string, string | string[] | undefined>;
@@ -23,6 +25,7 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, Exchange {
   #isOver = false;
   /** The answer has neither a length nor chunks: only the end of the connection ends it. */
   #endsWithConnection = false;
+  #isBodyBroken = false;
 
   constructor(request: OutgoingRequest, sink: ResponseSink) {
     this.#request = request;
@@ -30,8 +33,14 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, Exchange {
   }
 
   dispatch(pool: ConnectionPool): void {
-    const connection = pool.acquire();
     const { method, pathAndQuery, headers, body, bodyBytes } = this.#request;
+    let opened: Uint8Array | BodyStream | undefined;
+    try {
+      opened = body === undefined ? undefined : openBody(body, this);
+    } catch (error) {
+      return this.refuse(`the body cannot be read: ${error}`);
+    }
+    const connection = pool.acquire();
     this.#pool = pool;
     this.#connection = connection;
     this.#isDispatching = true;
@@ -39,7 +48,7 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, Exchange {
       method,
       path: pathAndQuery,
       headers: bodyBytes === undefined ? headers : [...headers, 'content-length', String(bodyBytes)],
-      body: body as Uint8Array | Readable | undefined,
+      body: opened as Uint8Array | Readable | undefined,
       servername: pool.servername,
       blocking: false,
     };
@@ -47,10 +56,15 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, Exchange {
     this.#isDispatching = false;
   }
 
+  /** For the body's own stream. */
+  onBodyBroken(): void {
+    this.#isBodyBroken = true;
+  }
+
   /** Fails before anything was tried. */
   refuse(detail: string): void {
     this.#isOver = true;
-    this.#reportLater({ code: 'upstream_unavailable', sentBytes: 'none', detail });
+    this.#reportLater({ code: 'upstream_unavailable', sentBytes: 'none', detail, fault: 'caller' });
   }
 
   resume(): void {
@@ -103,9 +117,14 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, Exchange {
   #fail(error: Error): void {
     const hasStarted = this.#controller !== undefined;
     this.#end(false);
-    const report = reportOf(error, hasStarted);
+    const report = { ...reportOf(error, hasStarted), fault: this.#faultOf(error) };
     if (this.#isDispatching) this.#reportLater(report);
     else this.#sink.onFailure(report);
+  }
+
+  #faultOf(error: Error): 'upstream' | 'caller' {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    return this.#isBodyBroken || CALLER_FAULTS.has(code) ? 'caller' : 'upstream';
   }
 
   #reportLater(report: FailureReport): void {
@@ -119,6 +138,15 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, Exchange {
   }
 }
 
+/** What undici says of a request that it cannot write, and of one whose connection was closed from this side. */
+const CALLER_FAULTS: ReadonlySet<string> = new Set([
+  'UND_ERR_INVALID_ARG',
+  'UND_ERR_NOT_SUPPORTED',
+  'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
+  'UND_ERR_CLOSED',
+  'UND_ERR_DESTROYED',
+]);
+
 const ABORTED = new Error('the exchange was aborted');
 
 function reportFailure(sink: ResponseSink, report: FailureReport): void {
@@ -128,7 +156,7 @@ function reportFailure(sink: ResponseSink, report: FailureReport): void {
 /** Before undici begins to write, every error but a time-out means that no connection was had. */
 function reportOf(error: Error, hasStarted: boolean): FailureReport {
   const code = codeOfError(error);
-  const detail = error.message;
+  const detail = explainTlsFault(error) ?? error.message;
   if (hasStarted) return { code: code ?? 'upstream_reset', sentBytes: 'some', detail, cause: error };
   const isTimeout = code === 'upstream_timeout';
   return { code: isTimeout ? code : 'upstream_unavailable', sentBytes: 'none', detail, cause: error };

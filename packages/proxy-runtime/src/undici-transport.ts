@@ -133,5 +133,7 @@ function pinnedConnector(target: PinnedTarget): buildConnector.connector {
     connectTimeoutMs,
     ca: tls?.ca,
     servername: tls?.servername,
+    cert: tls?.cert,
+    key: tls?.key,
   });
 }

@@ -21,6 +21,12 @@ export interface UpstreamClientOptions {
   readonly transport?: Transport | undefined;
   /** What replaces the base URL in a passed redirect; default: the `Location` stays an absolute URL. */
   readonly redirectPrefix?: string | undefined;
+  /** Milliseconds that never go back, for the breaker; default `performance.now`. */
+  readonly clock?: (() => number) | undefined;
+  /** 0 up to 1, for the backoff; default `Math.random`. */
+  readonly random?: (() => number) | undefined;
+  /** Milliseconds since the epoch, for a `Retry-After` that names a date; default `Date.now`. */
+  readonly now?: (() => number) | undefined;
 }
 
 /** An upstream with its connections, ready for `proxyRequest`. */
@@ -38,11 +44,21 @@ export interface UpstreamClient {
 /** Checks the configuration and compiles it; connects to nothing yet. Throws `TypeError` that names the field at fault. */
 export function createUpstreamClient(config: UpstreamConfig, options: UpstreamClientOptions = {}): UpstreamClient {
   const settings = readUpstreamConfig(config);
-  const { base, timeouts, limits } = settings;
+  const { base, timeouts, limits, retry, breaker } = settings;
   const transport = options.transport ?? createUndiciTransport();
   return {
     settings,
-    lane: createLane({ transport, timeouts, limits, baseUrl: base.href }),
+    lane: createLane({
+      transport,
+      timeouts,
+      limits,
+      retry,
+      breaker,
+      baseUrl: base.href,
+      clock: options.clock,
+      random: options.random,
+      now: options.now,
+    }),
     headerPolicy: compileHeaderPolicy({ requestAllow: settings.requestAllow, responseAllow: settings.responseAllow }),
     redirectPrefix: options.redirectPrefix,
     pinTarget: createPinner(settings, options.guard ?? createTargetGuard({ resolve: options.resolve })),

@@ -12,6 +12,8 @@ test('what is left out has its default', () => {
     hosts: ['api.test'],
     timeouts: { connectMs: 5000, firstByteMs: 30000, totalMs: 30000, idleMs: 60000, streamMs: 3600000 },
     limits: { requestBytes: 10485760, responseBytes: 10485760, streamBytes: 104857600, concurrency: 64 },
+    retry: { attempts: 3, baseMs: 200, maxMs: 5000 },
+    breaker: { failures: 5, windowMs: 10000, openMs: 30000 },
     ports: [443],
     schemes: ['https'],
     unsafeAllowAddresses: [],
@@ -26,20 +28,33 @@ test('what is given counts', () => {
     baseUrl: 'http://[::1]:8080',
     timeouts: { connectMs: 1 },
     limits: { requestBytes: 0, concurrency: 1 },
+    retry: { attempts: 1, baseMs: 0 },
+    breaker: { failures: 1, openMs: 1 },
     hosts: ['::1', 'other.test'],
     headers: { request: { allow: ['accept'] }, response: {} },
     tls: { ca: null },
   });
   expect(settings.timeouts).toMatchObject({ connectMs: 1, totalMs: 30000 });
   expect(settings.limits).toMatchObject({ requestBytes: 0, responseBytes: 10485760, concurrency: 1 });
+  expect(settings.retry).toEqual({ attempts: 1, baseMs: 0, maxMs: 5000 });
+  expect(settings.breaker).toEqual({ failures: 1, windowMs: 10000, openMs: 1 });
   expect(settings.ports).toEqual([8080]);
   expect(settings.requestAllow).toEqual(['accept']);
 });
 
 describe('a bad value is refused with its field', () => {
   test.each<[string, object]>([
-    ['retry', { retry: { attempts: 3 } }],
-    ['breaker', { breaker: {} }],
+    ['retry.attempts', { retry: { attempts: 0 } }],
+    ['retry.attempts', { retry: { attempts: 11 } }],
+    ['retry.baseMs', { retry: { baseMs: -1 } }],
+    ['retry.maxMs', { retry: { maxMs: '1' } }],
+    ['retry.honoursKeys', { retry: { honoursKeys: true } }],
+    ['retry', { retry: null }],
+    ['breaker.failures', { breaker: { failures: 0 } }],
+    ['breaker.failures', { breaker: { failures: 1_001 } }],
+    ['breaker.windowMs', { breaker: { windowMs: 0 } }],
+    ['breaker.openMs', { breaker: { openMs: 0 } }],
+    ['breaker.ratio', { breaker: { ratio: 0.5 } }],
     ['timeouts.totalSeconds', { timeouts: { totalSeconds: 1 } }],
     ['limits.bytes', { limits: { bytes: 1 } }],
     ['network.unsafeAllowCleartextCredentials', { network: { unsafeAllowCleartextCredentials: true } }],

@@ -1,5 +1,7 @@
 import { canonicalHost } from '@postern/ssrf-guard';
+import type { BreakerSettings } from './breaker.ts';
 import type { ResponseLimits, Timeouts } from './lane.ts';
+import type { RetrySettings } from './with-retries.ts';
 
 /** An upstream as an integration's part of the configuration describes it. Unknown fields are refused, not ignored. */
 export interface UpstreamConfig {
@@ -15,6 +17,10 @@ export interface UpstreamConfig {
   readonly timeouts?: Partial<Timeouts> | undefined;
   /** Default 10 MiB, 10 MiB, 100 MiB, 64 calls. */
   readonly limits?: Partial<UpstreamLimits> | undefined;
+  /** Default 3 attempts, the first included, with 200 to 5,000 ms of backoff. */
+  readonly retry?: Partial<RetrySettings> | undefined;
+  /** Default: opens after 5 failed attempts in 10,000 ms, for 30,000 ms. */
+  readonly breaker?: Partial<BreakerSettings> | undefined;
   readonly network?: NetworkConfig | undefined;
   /** `ca`: PEM of a private authority that replaces the public ones. */
   readonly tls?: { readonly ca?: string | null | undefined } | undefined;
@@ -48,6 +54,8 @@ export interface UpstreamSettings {
   readonly hosts: readonly string[];
   readonly timeouts: Timeouts;
   readonly limits: UpstreamLimits;
+  readonly retry: RetrySettings;
+  readonly breaker: BreakerSettings;
   readonly ports: readonly number[];
   readonly schemes: readonly ('http' | 'https')[];
   readonly unsafeAllowAddresses: readonly string[];
@@ -71,10 +79,28 @@ export const LIMIT_DEFAULTS: UpstreamLimits = {
   concurrency: 64,
 };
 
+export const RETRY_DEFAULTS: RetrySettings = { attempts: 3, baseMs: 200, maxMs: 5_000 };
+
+export const BREAKER_DEFAULTS: BreakerSettings = { failures: 5, windowMs: 10_000, openMs: 30_000 };
+
+const FIELDS = [
+  'name',
+  'tenant',
+  'baseUrl',
+  'hosts',
+  'timeouts',
+  'limits',
+  'retry',
+  'breaker',
+  'network',
+  'tls',
+  'headers',
+];
+
 /** Checks a configuration and fills in its defaults. Throws `TypeError` that names the field. */
 export function readUpstreamConfig(config: UpstreamConfig): UpstreamSettings {
-  refuseUnknown(config, ['name', 'tenant', 'baseUrl', 'hosts', 'timeouts', 'limits', 'network', 'tls', 'headers'], '');
-  const { timeouts = {}, limits = {}, network = {}, tls = {}, headers = {} } = config;
+  refuseUnknown(config, FIELDS, '');
+  const { timeouts = {}, limits = {}, retry = {}, breaker = {}, network = {}, tls = {}, headers = {} } = config;
   refuseUnknown(network, ['ports', 'schemes', 'unsafeAllowAddresses'], 'network.');
   refuseUnknown(tls, ['ca'], 'tls.');
   refuseUnknown(headers, ['request', 'response'], 'headers.');
@@ -91,12 +117,10 @@ export function readUpstreamConfig(config: UpstreamConfig): UpstreamSettings {
     tenant: config.tenant ?? 'default',
     base,
     hosts,
-    timeouts: readNumbers(timeouts, TIMEOUT_DEFAULTS, {
-      field: 'timeouts',
-      least: 1,
-      most: TIMEOUT_MS_MAX,
-    }),
-    limits: readLimits(limits),
+    timeouts: readNumbers('timeouts', timeouts, TIMEOUT_DEFAULTS, () => TIMER_MS),
+    limits: readNumbers('limits', limits, LIMIT_DEFAULTS, (name) => (name === 'concurrency' ? FROM_ONE : FROM_ZERO)),
+    retry: readNumbers('retry', retry, RETRY_DEFAULTS, (name) => (name === 'attempts' ? ATTEMPTS : WAIT_MS)),
+    breaker: readNumbers('breaker', breaker, BREAKER_DEFAULTS, (name) => (name === 'failures' ? FAILURES : TIMER_MS)),
     ports: network.ports ?? [portOf(base)],
     schemes: network.schemes ?? [scheme],
     unsafeAllowAddresses: network.unsafeAllowAddresses ?? [],
@@ -113,7 +137,7 @@ export function portOf(url: URL): number {
 }
 
 /** What a Node timer can hold. */
-const TIMEOUT_MS_MAX = 2_147_483_647;
+const TIMER_MS_MAX = 2_147_483_647;
 
 function readBaseUrl(text: string): URL {
   if (typeof text !== 'string' || !URL.canParse(text)) throw new TypeError('baseUrl: must be an absolute URL');
@@ -125,25 +149,28 @@ function readBaseUrl(text: string): URL {
   return base;
 }
 
-function readLimits(given: Partial<UpstreamLimits>): UpstreamLimits {
-  const limits = readNumbers(given, LIMIT_DEFAULTS, { field: 'limits', least: 0, most: Number.MAX_SAFE_INTEGER });
-  if (limits.concurrency < 1) throw new TypeError('limits.concurrency: must be at least 1');
-  return limits;
-}
+type Range = readonly [least: number, most: number];
 
-interface NumberRange {
-  readonly field: string;
-  readonly least: number;
-  readonly most: number;
-}
+const FROM_ZERO: Range = [0, Number.MAX_SAFE_INTEGER];
+const FROM_ONE: Range = [1, Number.MAX_SAFE_INTEGER];
+const TIMER_MS: Range = [1, TIMER_MS_MAX];
+const WAIT_MS: Range = [0, TIMER_MS_MAX];
+const ATTEMPTS: Range = [1, 10];
+const FAILURES: Range = [1, 1_000];
 
-function readNumbers<T extends Timeouts | UpstreamLimits>(given: Partial<T>, defaults: T, range: NumberRange): T {
-  refuseUnknown(given, Object.keys(defaults), `${range.field}.`);
+function readNumbers<T extends object>(
+  section: string,
+  given: Partial<T>,
+  defaults: T,
+  rangeOf: (name: string) => Range,
+): T {
+  refuseUnknown(given, Object.keys(defaults), `${section}.`);
   const result = { ...defaults } as Record<string, unknown>;
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue;
-    if (!Number.isSafeInteger(value) || (value as number) < range.least || (value as number) > range.most) {
-      throw new TypeError(`${range.field}.${name}: must be a whole number from ${range.least} to ${range.most}`);
+    const [least, most] = rangeOf(name);
+    if (!Number.isSafeInteger(value) || (value as number) < least || (value as number) > most) {
+      throw new TypeError(`${section}.${name}: must be a whole number from ${least} to ${most}`);
     }
     result[name] = value;
   }

@@ -24,6 +24,11 @@ export interface FailureReport {
   /** For the log only; may name addresses and other upstream internals. */
   readonly detail: string;
   readonly cause?: unknown;
+  /**
+   * `caller`: it lies on this side, or may: the request cannot be written, its body cannot be read or came too slowly, the
+   * transport is closed. Such an attempt says nothing of the upstream. Default `upstream`.
+   */
+  readonly fault?: 'upstream' | 'caller' | undefined;
 }
 
 export interface UpstreamFailureOptions extends FailureReport {
@@ -31,6 +36,8 @@ export interface UpstreamFailureOptions extends FailureReport {
   readonly headPassed: boolean;
   /** Which budget was spent, for `upstream_timeout` by the runtime's own clock. */
   readonly budget?: TimeBudget | undefined;
+  /** With `circuit_open`: when a probe may go. */
+  readonly retryAfterSeconds?: number | undefined;
 }
 
 /** A forward that failed. `message` is a diagnostic for the log and never for the caller, who gets the code. */
@@ -40,6 +47,8 @@ export class UpstreamFailure extends Error {
   readonly sentBytes: SentBytes;
   readonly headPassed: boolean;
   readonly budget: TimeBudget | undefined;
+  readonly fault: 'upstream' | 'caller';
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(options: UpstreamFailureOptions) {
     super(options.detail, options.cause === undefined ? undefined : { cause: options.cause });
@@ -47,6 +56,15 @@ export class UpstreamFailure extends Error {
     this.sentBytes = options.sentBytes;
     this.headPassed = options.headPassed;
     this.budget = options.budget;
+    this.fault = options.fault ?? 'upstream';
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  /** The same failure, of a call that may have sent more than its last attempt did. */
+  withSentBytes(sentBytes: SentBytes): UpstreamFailure {
+    if (sentBytes === this.sentBytes) return this;
+    const { code, message: detail, cause, headPassed, budget, fault, retryAfterSeconds } = this;
+    return new UpstreamFailure({ code, sentBytes, detail, cause, headPassed, budget, fault, retryAfterSeconds });
   }
 
   get status(): number {

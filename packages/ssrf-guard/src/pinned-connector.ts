@@ -18,6 +18,9 @@ export interface PinnedConnectorOptions {
   readonly ca?: string | Buffer | (string | Buffer)[] | undefined;
   /** Name for SNI and the certificate check; default: the host. */
   readonly servername?: string | undefined;
+  /** PEM certificate chain that this side shows to an upstream that asks for one, and the PEM private key to it. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 export type PinnedConnectErrorCode =
@@ -73,6 +76,7 @@ function openSocket(request: buildConnector.Options, options: PinnedConnectorOpt
     // RFC 6066 section 3: addresses are not permitted in SNI. The certificate is then checked for `host`.
     ...(isIP(name) === 0 ? { servername: name } : { host: options.address }),
     ca: options.ca,
+    ...(options.key === undefined ? {} : { cert: options.cert, key: options.key }),
     ALPNProtocols: ['http/1.1'],
     minVersion: 'TLSv1.2',
     // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED has no say.
