@@ -16,6 +16,10 @@ export interface RunFile {
   readonly data: string;
   readonly admin: string;
   readonly pid: number;
+  /** Address and port that are bound: of a wildcard, `data` and `admin` tell only where it is reached from here. */
+  readonly dataListen?: string;
+  readonly adminListen?: string;
+  readonly publicUrl?: string;
 }
 
 export function dataFolderOf({ environment, workingFolder }: CliContext): string {
@@ -61,12 +65,16 @@ export function readRunFile(folder: string): RunFile | undefined {
     throw new Failure(`${path.join(folder, 'run.json')} cannot be read (${codeOf(cause)}).`, [], { cause });
   }
   try {
-    const { data, admin, pid } = JSON.parse(text) as Partial<RunFile>;
-    if (typeof data === 'string' && typeof admin === 'string' && typeof pid === 'number') return { data, admin, pid };
+    const run = JSON.parse(text) as Partial<RunFile>;
+    if (isRunFile(run)) return run;
   } catch {
     // Falls through to the refusal: half a file says as little as a wrong one.
   }
   throw new Failure(`${path.join(folder, 'run.json')} is not what a gateway writes; start the gateway again.`);
+}
+
+function isRunFile(run: Partial<RunFile>): run is RunFile {
+  return typeof run.data === 'string' && typeof run.admin === 'string' && typeof run.pid === 'number';
 }
 
 /** A gateway that was killed leaves its address behind; whoever listens there now must not be sent a token. */

@@ -1,2 +1,3 @@
 export type { CliContext } from './context.ts';
+export { MISTAKES, type MistakeCode } from './doctor/finding.ts';
 export { run } from './run.ts';

@@ -36,3 +36,8 @@ export function urlOf(bound: BindAddress, isTls: boolean): string {
   const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
   return `${isTls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
 }
+
+/** `0.0.0.0:8080`, `[::1]:8080`: as it is bound. */
+export function listenOf({ address, port }: BindAddress): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+}

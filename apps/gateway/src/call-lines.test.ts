@@ -1,23 +1,20 @@
 import type { WideEvent } from '@postern/gateway';
 import fc from 'fast-check';
-import { describe, expect, test, vi } from 'vitest';
-import { type CallLines, createCallLines } from './call-lines.ts';
+import { describe, expect, test } from 'vitest';
+import { createCallLine } from './call-lines.ts';
 
 /** What the lines are made of; the class that fills it belongs to the data plane. */
 function eventOf(members: Partial<WideEvent> = {}): WideEvent {
   return { requestId: '01890a5d-ac96-774b-bcce-b302099a8057', receivedAt: 1_700_000_000_123, ...members } as WideEvent;
 }
 
-function collect(base: Readonly<Record<string, string>> = { node: 'node-1' }): { lines: CallLines; text(): string } {
-  const written: Uint8Array[] = [];
-  const lines = createCallLines((chunk) => written.push(Uint8Array.from(chunk)), base);
-  return {
-    lines,
-    text: () => {
-      lines.flush();
-      return Buffer.concat(written).toString('utf8');
-    },
+function collect(base: Readonly<Record<string, string>> = { node: 'node-1' }) {
+  const lineOf = createCallLine(base);
+  let written = '';
+  const add = (event: WideEvent, latencyMs: number) => {
+    written += lineOf(event, latencyMs);
   };
+  return { lines: { add }, text: () => Buffer.from(written).toString('utf8') };
 }
 
 function parse(text: string): Record<string, unknown>[] {
@@ -144,54 +141,5 @@ describe('its time', () => {
     const times = [1_999, 2_000, 2_001, 61_000, 59_999, 2_000, 3_600_000].map((ms) => 1_700_000_000_000 + ms);
     for (const receivedAt of times) lines.add(eventOf({ receivedAt }), 1);
     expect(parse(text()).map((line) => line['time'])).toEqual(times.map((at) => new Date(at).toISOString()));
-  });
-});
-
-describe('writing', () => {
-  test('gathers lines, and writes all of them whole and in order', () => {
-    const chunks: string[] = [];
-    const lines = createCallLines((chunk) => chunks.push(chunk.toString()), {});
-    const ids = Array.from({ length: 2_000 }, (_, index) => `id-${index}`);
-    for (const requestId of ids) lines.add(eventOf({ requestId, url: `https://a.test/${'x'.repeat(100)}` }), 1);
-    lines.flush();
-    expect(chunks.length).toBeLessThan(20);
-    expect(chunks.every((chunk) => chunk.endsWith('\n'))).toBe(true);
-    expect(parse(chunks.join('')).map((line) => line['requestId'])).toEqual(ids);
-  });
-
-  test('keeps what was given out as it was, for a slow reader', () => {
-    const chunks: Uint8Array[] = [];
-    const lines = createCallLines((chunk) => chunks.push(chunk), {});
-    lines.add(eventOf({ requestId: 'first' }), 1);
-    lines.flush();
-    const first = Buffer.from(chunks[0] ?? []).toString();
-    for (let index = 0; index < 5_000; index += 1) lines.add(eventOf({ requestId: `later-${index}` }), 1);
-    lines.flush();
-    expect(Buffer.from(chunks[0] ?? []).toString()).toBe(first);
-  });
-
-  test('takes the longest lines there can be', () => {
-    const { lines, text } = collect();
-    const longest = { url: `https://a.test/${'x'.repeat(8_000)}`, correlation: '\u0001'.repeat(128) };
-    for (let index = 0; index < 50; index += 1) lines.add(eventOf(longest), 1);
-    expect(parse(text()).length).toBe(50);
-  });
-
-  test('happens by itself after a moment, and not again for nothing', () => {
-    vi.useFakeTimers();
-    try {
-      const write = vi.fn();
-      const lines = createCallLines(write, {});
-      lines.add(eventOf(), 1);
-      lines.add(eventOf(), 1);
-      expect(write).not.toHaveBeenCalled();
-      vi.advanceTimersByTime(1_000);
-      expect(write).toHaveBeenCalledOnce();
-      vi.advanceTimersByTime(10_000);
-      lines.flush();
-      expect(write).toHaveBeenCalledOnce();
-    } finally {
-      vi.useRealTimers();
-    }
   });
 });

@@ -9,35 +9,45 @@ import {
   openSqlite,
   runInTransaction,
 } from '@postern/db';
-import type { DbRepositories, RunInTransaction } from '@postern/db/ports';
+import type { CallJournal, DbRepositories, RunInTransaction } from '@postern/db/ports';
 import {
+  BodyMemory,
   createArrivalHosts,
   createMetrics,
   createRequestIds,
+  createRotatedSecretStore,
   createTenantCompiler,
   createTrustedProxies,
   Directory,
+  type DirectoryOptions,
   type Gateway,
   type GatewayMetrics,
   Refusals,
   type SecretVersion,
   secretVersion,
   staleIntegrations,
+  TokenKeeper,
 } from '@postern/gateway';
-import { createUndiciTransport, poolPrefix } from '@postern/proxy-runtime';
+import { createUndiciTransport, poolPrefix, type Transport } from '@postern/proxy-runtime';
 import { createDnsResolver, createTargetGuard, isOwnListener } from '@postern/ssrf-guard';
 import { createSecretCache, createVault, type SecretCache, type SecretEnvelope, type Vault } from '@postern/vault';
 import type { DataFolder } from './data-folder.ts';
 import type { GatewayKeys } from './keys.ts';
 import type { Log } from './log.ts';
+import { OwnListeners } from './own-listeners.ts';
 import type { BindAddress, Settings } from './settings.ts';
+import { openTelemetry } from './telemetry/open-telemetry.ts';
+import type { Telemetry } from './telemetry/start-telemetry.ts';
 
 /** What changes while the program runs. */
 export interface RunState {
   stopping: boolean;
   /** Base of links into the data plane; known once it is bound. */
   publicUrl: string;
+  /** All that calls must not be led to. */
   readonly listeners: BindAddress[];
+  /** The data and the control plane's. */
+  readonly gatewayListeners: BindAddress[];
 }
 
 export interface Parts {
@@ -57,6 +67,9 @@ export interface Composition {
   readonly repositories: DbRepositories;
   readonly runInTransaction: RunInTransaction;
   readonly vault: Vault;
+  readonly ownListeners: OwnListeners;
+  /** undefined: it is off. */
+  readonly telemetry: Telemetry | undefined;
   /** Drops what is cached of a tenant ('*': of all): the next call reads anew. */
   readonly configurationChanged: (tenant: string) => void;
 }
@@ -87,40 +100,44 @@ export async function compose(parts: Parts): Promise<Composition> {
   const vault = createVault({ keyRing: keys.keyRing });
   const secrets = createSecretCache({ open: (reference) => openSecret(repositories, vault, secretVersion(reference)) });
   const transport = createUndiciTransport();
-  const metrics = createMetrics(() => journal.lag().oldestMs / 1_000);
-  const directory = new Directory({
-    directory: repositories.directory,
-    agents: repositories.agents,
-    compileTenant: createTenantCompiler(transport),
-    verifyKey: (key, digest, keyId) =>
-      verifyKeyDigest(key, { keyId, digest: Buffer.from(digest, 'base64') }, keys.agentKeyHmacKeys),
-    onReplaced: (former, current) => {
-      for (const name of staleIntegrations(former, current)) transport.closePools(poolPrefix(former.name, name));
-    },
-    onError: log.error,
-    now,
+  const metrics = createMetrics(
+    () => journal.lag().oldestMs / 1_000,
+    () => directory.integrations(),
+  );
+  metrics.register({
+    name: 'postern_log_lines_dropped_total',
+    help: 'Log lines that nobody took in time',
+    type: 'counter',
+    read: log.dropped,
   });
+  const publicUrl = () => state.publicUrl;
+  const telemetry = await openTelemetry({ settings, node: folder.node, publicUrl, metrics, log, now });
+  const ownListeners = new OwnListeners({ settings, state, log, integrations: repositories.integrations });
+  const directory = directoryOf(parts, repositories, transport, (former, current) => {
+    for (const name of staleIntegrations(former, current)) transport.closePools(poolPrefix(former.name, name));
+    tokens.forgetStale(former, current);
+  });
+  const configurationChanged = (tenant: string) => changed(directory, secrets, tenant);
+  const path = wayOutOf(parts, journal);
+  const rotated = { repositories, runInTransaction: inTransaction, vault, now, onChange: configurationChanged };
+  const storeRotatedSecret = createRotatedSecretStore(rotated);
+  const tokens = new TokenKeeper({ path, secrets, storeRotatedSecret, log, metrics });
   const gateway: Gateway = {
+    ...path,
     directory,
-    journal,
-    guard: createTargetGuard({
-      resolve: createDnsResolver(settings.dnsServers === undefined ? {} : { servers: settings.dnsServers }),
-      now,
-    }),
     secrets,
+    tokens,
     transport,
     refusals: new Refusals(journal, now, DEFAULT_TENANT),
-    arrivalHosts: createArrivalHosts(() => hostOf(state.publicUrl)),
     trustedProxies: createTrustedProxies(settings.trustedProxies),
     log,
     metrics,
+    tracing: telemetry?.tracing,
     environment: settings.environment,
     spoolFolder: folder.spoolFolder,
-    viaName: keys.viaName,
-    publicUrl: () => state.publicUrl,
-    isOwnListener: (address, port) => isOwnListener(address, port, state.listeners),
-    now,
-    newRequestId: createRequestIds(now),
+    bodyMemory: new BodyMemory(),
+    publicUrl,
+    ...doorsOf(parts, ownListeners),
     isStopping: () => state.stopping,
   };
   return {
@@ -130,7 +147,54 @@ export async function compose(parts: Parts): Promise<Composition> {
     repositories,
     runInTransaction: inTransaction,
     vault,
-    configurationChanged: (tenant) => changed(directory, secrets, tenant),
+    ownListeners,
+    telemetry,
+    configurationChanged,
+  };
+}
+
+type OnReplaced = NonNullable<DirectoryOptions['onReplaced']>;
+
+function directoryOf(
+  { keys, log, now }: Parts,
+  { directory, agents }: DbRepositories,
+  transport: Transport,
+  onReplaced: OnReplaced,
+): Directory {
+  return new Directory({
+    directory,
+    agents,
+    compileTenant: createTenantCompiler(transport),
+    verifyKey: (key, digest, keyId) =>
+      verifyKeyDigest(key, { keyId, digest: Buffer.from(digest, 'base64') }, keys.agentKeyHmacKeys),
+    onReplaced,
+    onError: log.error,
+    now,
+  });
+}
+
+/** What every request passes through that leaves for a tenant: calls, and requests for tokens. */
+function wayOutOf({ settings, keys, state, now }: Parts, journal: CallJournal) {
+  return {
+    journal,
+    guard: createTargetGuard({
+      resolve: createDnsResolver(settings.dnsServers === undefined ? {} : { servers: settings.dnsServers }),
+      now,
+    }),
+    viaName: keys.viaName,
+    isOwnListener: (address: string, port: number) => isOwnListener(address, port, state.listeners),
+    now,
+    newRequestId: createRequestIds(now),
+  };
+}
+
+/** Where calls come in. */
+function doorsOf({ settings: { hostSuffix }, state }: Parts, ownListeners: OwnListeners) {
+  return {
+    arrivalHosts: createArrivalHosts({ publicHost: () => hostOf(state.publicUrl), suffix: hostSuffix }),
+    hostSuffix,
+    ownAddress: (tenant: string, integration: string) => ownListeners.addressOf(tenant, integration),
+    ownAddressesOpen: () => ownListeners.allOpen(),
   };
 }
 

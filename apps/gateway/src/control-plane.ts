@@ -17,7 +17,12 @@ export interface ControlPlaneParts {
 }
 
 /** Specification section 4, as the server without TLS has them. */
-const HEAD_LIMITS = { maxHeaderSize: 32_768, headersTimeout: 10_000, handshakeTimeout: 10_000 } as const;
+const HEAD_LIMITS = {
+  maxHeaderSize: 32_768,
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  handshakeTimeout: 10_000,
+} as const;
 
 /** The control plane's HTTP server, not listening yet. */
 export async function createControlPlane(parts: ControlPlaneParts): Promise<{ readonly server: Server }> {
@@ -28,6 +33,7 @@ export async function createControlPlane(parts: ControlPlaneParts): Promise<{ re
     bootstrapToken: keys.bootstrapToken,
     logger: log.logger,
     readiness: async () => readiness(composition.gateway),
+    credentialState: (tenant, integration) => composition.gateway.tokens.stateOf(tenant, integration),
     metrics: async () => ({
       contentType: 'text/plain; version=0.0.4; charset=utf-8',
       text: await composition.metrics.text(),
@@ -54,5 +60,6 @@ export function writeDependencies(composition: Composition, keys: GatewayKeys) {
     agentKeyHmacKeys: keys.agentKeyHmacKeys,
     now: composition.gateway.now,
     onChange: composition.configurationChanged,
+    ownAddresses: composition.ownListeners,
   };
 }

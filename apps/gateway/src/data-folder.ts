@@ -13,9 +13,18 @@ export interface DataFolder {
   /** Writes the file anew, all or nothing. */
   replace(name: string, text: string): void;
   /** Tells the command line where the gateway listens; removed at stop. */
-  announce(addresses: { data: string; admin: string }): void;
+  announce(addresses: Announcement): void;
   /** Gives up the lock. */
   release(): void;
+}
+
+/** URLs where the listeners are reached from this machine, the addresses that they are bound to, and the base of links. */
+export interface Announcement {
+  readonly data: string;
+  readonly admin: string;
+  readonly dataListen?: string;
+  readonly adminListen?: string;
+  readonly publicUrl?: string;
 }
 
 export class DataFolderError extends Error {

@@ -48,6 +48,11 @@ export const ENVIRONMENT_VARIABLES: readonly EnvironmentVariable[] = [
     description: '1 permits a listener without TLS on an address that is not loopback',
   },
   { name: 'POSTERN_TRUSTED_PROXIES', default: '', description: 'CIDRs, comma-separated, whose X-Forwarded-For counts' },
+  {
+    name: 'POSTERN_HOST_SUFFIX',
+    default: 'to.localhost',
+    description: 'Calls to the host {integration}.{suffix} go to the integration',
+  },
   { name: 'POSTERN_DATABASE_URL', default: '', description: 'sqlite:PATH; default: postern.db in the data folder' },
   {
     name: 'POSTERN_MASTER_KEY',
@@ -83,15 +88,15 @@ export const ENVIRONMENT_VARIABLES: readonly EnvironmentVariable[] = [
     description: 'trace, debug, info, warn, error or silent; logs go to stderr',
   },
   { name: 'POSTERN_LOG_FORMAT', default: 'json', description: 'json or pretty; default: pretty on a terminal' },
+  {
+    name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    default: '',
+    description: 'An OTLP/HTTP collector for traces and metrics; it and the other standard OTEL_ names. Default: off',
+  },
 ];
 
 /** Named in the specification, read by a later version: refused rather than ignored. */
-const NOT_YET: readonly string[] = [
-  'POSTERN_REDIS_URL',
-  'POSTERN_HOST_SUFFIX',
-  'POSTERN_HUB_URL',
-  'POSTERN_ENROL_TOKEN',
-];
+const NOT_YET: readonly string[] = ['POSTERN_REDIS_URL', 'POSTERN_HUB_URL', 'POSTERN_ENROL_TOKEN'];
 
 /** Read by the command line alone. */
 const COMMAND_LINE_OWN: readonly string[] = ['POSTERN_ADMIN_URL', 'POSTERN_KEY'];

@@ -1,91 +1,103 @@
-import { write, writeSync } from 'node:fs';
-import type { CallLog } from '@postern/gateway';
-import pino, { type DestinationStream, type Logger } from 'pino';
-import { createCallLines, type WriteLines } from './call-lines.ts';
+import type { CallLog, WideEvent } from '@postern/gateway';
+import type { AttemptReport } from '@postern/proxy-runtime';
+import pino, { type Logger } from 'pino';
+import { createCallLine } from './call-lines.ts';
+import { LineQueue, type WriteBytes } from './line-queue.ts';
 import type { LogLevel } from './settings.ts';
+import { openStderr } from './write-stderr.ts';
 
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: 'json' | 'pretty' | undefined;
   readonly node: string;
   readonly environment: string | undefined;
+  /** Default: stderr. */
+  readonly write?: WriteBytes;
 }
 
 export interface Log extends CallLog {
   readonly logger: Logger;
-  flush(): void;
+  /** Lines that were lost because nobody took them in time. */
+  dropped(): number;
+  /** Resolves when all lines are written, or after two seconds. */
+  flush(): Promise<void>;
 }
+
+/** A reader that takes nothing at the end of the program gets this long. */
+const FLUSH_MS = 2_000;
 
 /** Structured lines on stderr: pretty on a terminal, else JSON. */
 export async function openLog(options: LogOptions): Promise<Log> {
   const format = options.format ?? (process.stderr.isTTY ? 'pretty' : 'json');
-  const destination = await openDestination(format);
+  const shown = format === 'pretty' ? await prettyLines() : asItIs;
   const base = {
     node: options.node,
     ...(options.environment === undefined ? {} : { environment: options.environment }),
   };
-  const logger = pino({ level: options.level, base, timestamp: pino.stdTimeFunctions.isoTime }, destination.stream);
-  const calls = createCallLines(destination.write, base);
-  const isCallLogged = logger.isLevelEnabled('info');
+  const settings = { level: options.level, base, timestamp: pino.stdTimeFunctions.isoTime };
+  const notice = createNotice(settings, shown);
+  const queue = new LineQueue(options.write ?? openStderr(), { notice });
+  const logger = pino(settings, { write: (line: string) => queue.addNow(shown(line)) });
+  const callLine = createCallLine(base);
+  const addCall: CallLog['call'] =
+    shown === asItIs
+      ? (event, latencyMs) => queue.add(callLine(event, latencyMs))
+      : (event, latencyMs) => queue.add(shown(callLine(event, latencyMs)));
   return {
     logger,
-    flush: () => {
-      calls.flush(format === 'json' ? writeNow : undefined);
-      destination.flush();
-    },
-    call: isCallLogged ? calls.add : () => undefined,
+    dropped: () => queue.dropped,
+    flush: () => queue.drain(FLUSH_MS),
+    call: logger.isLevelEnabled('info') ? addCall : () => undefined,
+    attempt: (event, report) => logAttempt(logger, event, report),
     error: (error, doing, requestId) => logger.warn({ ...describeError(error), doing, requestId }, 'fault'),
   };
 }
 
-interface Destination {
-  readonly stream: DestinationStream;
-  readonly write: WriteLines;
-  readonly flush: () => void;
+/** One line for each attempt at an upstream: a warning when it failed, else for whoever looks closely. */
+function logAttempt(logger: Logger, { requestId, tenant, integration }: WideEvent, report: AttemptReport): void {
+  const level = report.code === undefined ? 'debug' : 'warn';
+  if (!logger.isLevelEnabled(level)) return;
+  const { attempt, latencyMs, status, code, timeout, diagnostic } = report;
+  const latency = Math.round(latencyMs * 100) / 100;
+  logger[level](
+    {
+      requestId,
+      tenant,
+      integration,
+      attempt,
+      retries: attempt - 1,
+      latencyMs: latency,
+      status,
+      code,
+      timeout,
+      diagnostic,
+    },
+    'attempt',
+  );
 }
 
-async function openDestination(format: 'json' | 'pretty'): Promise<Destination> {
-  if (format === 'pretty') {
-    const { default: pretty } = await import('pino-pretty');
-    const stream = pretty({ destination: 2, sync: true, ignore: 'pid,hostname' });
-    const write: WriteLines = (lines, release) => {
-      stream.write(lines.toString());
-      release();
-    };
-    return { stream, write, flush: () => undefined };
-  }
-  const stream = pino.destination({ dest: 2, sync: false });
-  return { stream, write: writeToStderr, flush: () => flushNow(stream) };
+type Shown = (line: string) => string;
+
+const asItIs: Shown = (line) => line;
+
+async function prettyLines(): Promise<Shown> {
+  const { prettyFactory } = await import('pino-pretty');
+  return prettyFactory({ ignore: 'pid,hostname', colorize: process.stderr.isTTY === true });
 }
 
-/** Beside pino's own stream: whole lines, so the two never mix within one. Nobody waits, and a reader that has gone harms nobody. */
-function writeToStderr(lines: Buffer, release: () => void): void {
-  write(2, lines, 0, lines.byteLength, null, (error, written) => {
-    const rest = error === null ? lines.subarray(written) : lines;
-    if (error !== null && error.code !== 'EAGAIN') return;
-    if (rest.byteLength === 0) return release();
-    setTimeout(() => writeToStderr(rest, release), error === null ? 0 : RETRY_MS).unref();
+/** The line that tells of lost ones, in the shape of all others. undefined when the level leaves warnings out. */
+function createNotice(settings: pino.LoggerOptions, shown: Shown): ((dropped: number) => string) | undefined {
+  let line = '';
+  const logger = pino(settings, {
+    write: (text: string) => {
+      line = text;
+    },
   });
-}
-
-/** At the end of the program there is no later. */
-function writeNow(lines: Buffer): void {
-  try {
-    writeSync(2, lines);
-  } catch {
-    // The reader of stderr has gone, or does not read: there is nobody to tell.
-  }
-}
-
-/** A full pipe is asked again after this long. */
-const RETRY_MS = 10;
-
-function flushNow(stream: ReturnType<typeof pino.destination>): void {
-  try {
-    stream.flushSync();
-  } catch {
-    // Not open yet, or the reader of stderr has gone: there is nobody to tell.
-  }
+  if (!logger.isLevelEnabled('warn')) return undefined;
+  return (dropped) => {
+    logger.warn({ dropped }, 'log lines dropped');
+    return shown(line);
+  };
 }
 
 const CAUSES_MAX = 4;

@@ -1,5 +1,6 @@
+import type { Server } from 'node:http';
 import { createListener, stopListener, trackConnections } from '@postern/gateway';
-import { bind, urlOf } from './bind.ts';
+import { bind, listenOf, urlOf } from './bind.ts';
 import { type Composition, compose, DEFAULT_TENANT, lockFile, type RunState } from './compose.ts';
 import { createControlPlane, writeDependencies } from './control-plane.ts';
 import { enclosingCheckout, openDataFolder } from './data-folder.ts';
@@ -7,7 +8,7 @@ import type { Demo } from './demo.ts';
 import { checkVariableNames, type Environment } from './environment.ts';
 import { openKeys } from './keys.ts';
 import { type Log, openLog } from './log.ts';
-import { readSettings, type Settings } from './settings.ts';
+import { type BindAddress, readSettings, type Settings } from './settings.ts';
 import { applyStartConfig } from './start-config.ts';
 
 export interface RunOptions {
@@ -50,7 +51,7 @@ export async function runGateway(options: RunOptions): Promise<RunningGateway> {
       environment: settings.environment,
     });
     warnAtStart(log, settings, unknownVariables);
-    const state: RunState = { stopping: false, publicUrl: '', listeners: [] };
+    const state: RunState = { stopping: false, publicUrl: '', listeners: [], gatewayListeners: [] };
     const keys = openKeys(settings, folder);
     const composition = await compose({ settings, folder, keys, log, state, now: Date.now });
     return await start({ options, settings, folder, log, state, keys, composition });
@@ -77,7 +78,7 @@ async function start(parts: StartParts): Promise<RunningGateway> {
     await repositories.tenants.create(DEFAULT_TENANT);
   const recovered = await gateway.journal.recover();
   if (recovered > 0) log.logger.warn({ recovered }, 'calls left open by an earlier run were closed as unknown');
-  const dataServer = createListener(gateway, settings.data.tls);
+  const dataServer = createListener(gateway, { tls: settings.data.tls });
   const dependencies = writeDependencies(composition, keys);
   const unsafeAddressCeiling = await applyStartConfig({
     settings,
@@ -87,17 +88,22 @@ async function start(parts: StartParts): Promise<RunningGateway> {
   });
   const control = await createControlPlane({ settings, log, keys, composition, unsafeAddressCeiling });
   trackConnections(control.server);
-  const dataBound = await bind(dataServer, settings.data.bind, 'POSTERN_LISTEN');
-  state.listeners.push(dataBound);
-  const adminBound = await bind(control.server, settings.admin.bind, 'POSTERN_ADMIN_LISTEN');
-  state.listeners.push(adminBound);
+  const dataBound = await bindOwn(dataServer, settings.data.bind, { state, variable: 'POSTERN_LISTEN' });
+  const adminBound = await bindOwn(control.server, settings.admin.bind, { state, variable: 'POSTERN_ADMIN_LISTEN' });
   const dataUrl = urlOf(dataBound, settings.data.tls !== undefined);
   const adminUrl = urlOf(adminBound, settings.admin.tls !== undefined);
   state.publicUrl = settings.data.publicUrl ?? dataUrl;
   await gateway.directory.start();
   const demo = options.demo ? await (await import('./demo.ts')).startDemo(composition, folder, keys) : undefined;
   await gateway.directory.refresh();
-  folder.announce({ data: dataUrl, admin: adminUrl });
+  await composition.ownListeners.start(gateway);
+  folder.announce({
+    data: dataUrl,
+    admin: adminUrl,
+    dataListen: listenOf(dataBound),
+    adminListen: listenOf(adminBound),
+    publicUrl: state.publicUrl,
+  });
   const recovery = setInterval(
     () => void gateway.journal.recover().catch((error) => log.error(error, 'recover')),
     RECOVER_EVERY_MS,
@@ -109,25 +115,40 @@ async function start(parts: StartParts): Promise<RunningGateway> {
   return {
     dataUrl,
     adminUrl,
-    failed: composition.db.failed,
+    failed: composition.db.failed.then((error) => log.flush().then(() => error)),
     stop: once(async () => {
       state.stopping = true;
       clearInterval(recovery);
       // The control plane answers while calls end, so that /readyz can tell.
-      await stopListener(dataServer, GRACE_MS);
+      await Promise.all([stopListener(dataServer, GRACE_MS), composition.ownListeners.stop(GRACE_MS)]);
       await stopListener(control.server, CONTROL_GRACE_MS);
       demo?.stop();
       gateway.refusals.flush();
+      // Before the ways out and the store close: a token endpoint may be answering with a new secret.
+      await gateway.tokens.close();
       await gateway.directory.stop();
       await gateway.transport.destroy();
       await gateway.journal.close().catch((error: unknown) => log.error(error, 'flush the audit log'));
       gateway.secrets.clear();
       await composition.db.close();
+      await composition.telemetry?.stop();
       folder.release();
       log.logger.info('stopped');
-      log.flush();
+      await log.flush();
     }),
   };
+}
+
+/** From here on no call is led there, and no integration can have the address. */
+async function bindOwn(
+  server: Server,
+  where: BindAddress,
+  { state, variable }: { readonly state: RunState; readonly variable: string },
+): Promise<BindAddress> {
+  const bound = await bind(server, where, variable);
+  state.listeners.push(bound);
+  state.gatewayListeners.push(bound);
+  return bound;
 }
 
 function introduction({ options, settings, folder }: StartParts, demo: Demo | undefined, adminUrl: string): string[] {

@@ -4,8 +4,9 @@ import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { ListenerTls } from '@postern/gateway';
-import { cidrSchema, NAME_PATTERN } from '@postern/schemas';
+import { cidrSchema, hostSchema, NAME_PATTERN } from '@postern/schemas';
 import { type Environment, EnvironmentError } from './environment.ts';
+import { readTelemetrySettings, type TelemetrySettings } from './telemetry/telemetry-settings.ts';
 
 /** Where a listener binds. Port 0: any free one. */
 export interface BindAddress {
@@ -22,6 +23,10 @@ export interface ListenerSettings {
 /** The environment, read and checked. */
 export interface Settings {
   readonly dataFolder: string;
+  /** `POSTERN_UNSAFE_ALLOW_CLEARTEXT` */
+  readonly allowsCleartext: boolean;
+  /** In lower case. */
+  readonly hostSuffix: string;
   readonly data: ListenerSettings;
   readonly admin: ListenerSettings;
   readonly trustedProxies: readonly string[];
@@ -39,6 +44,8 @@ export interface Settings {
   readonly unsafeAllowAddresses: readonly string[] | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'pretty' | undefined;
+  /** undefined: neither traces nor metrics are sent. */
+  readonly telemetry: TelemetrySettings | undefined;
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -51,6 +58,8 @@ export function readSettings(environment: Environment): Settings {
   const allowCleartext = flag(environment, 'POSTERN_UNSAFE_ALLOW_CLEARTEXT');
   return {
     dataFolder,
+    allowsCleartext: allowCleartext,
+    hostSuffix: hostSuffix(get('POSTERN_HOST_SUFFIX')),
     data: listener(environment, { prefix: 'POSTERN_', fallback: '127.0.0.1:8080', allowCleartext }),
     admin: listener(environment, { prefix: 'POSTERN_ADMIN_', fallback: '127.0.0.1:8081', allowCleartext }),
     trustedProxies: networks(environment, 'POSTERN_TRUSTED_PROXIES') ?? [],
@@ -64,6 +73,7 @@ export function readSettings(environment: Environment): Settings {
     unsafeAllowAddresses: networks(environment, 'POSTERN_UNSAFE_ALLOW_ADDRESSES'),
     logLevel: oneOf(environment, 'POSTERN_LOG_LEVEL', LOG_LEVELS) ?? 'info',
     logFormat: oneOf(environment, 'POSTERN_LOG_FORMAT', ['json', 'pretty'] as const),
+    telemetry: readTelemetrySettings(environment),
   };
 }
 
@@ -96,7 +106,7 @@ function bindAddress(name: string, text: string): BindAddress {
   return { address: host === 'localhost' ? '127.0.0.1' : host, port };
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === '::1' || /^127\./.test(host);
 }
 
@@ -157,6 +167,18 @@ function publicUrl(environment: Environment, name: string): string | undefined {
       'is not a base URL such as https://postern.example.com, without user, query or fragment',
     );
   return text.replace(/\/+$/, '');
+}
+
+const HOST_SUFFIX = 'to.localhost';
+
+function hostSuffix(text: string | undefined): string {
+  if (text === undefined) return HOST_SUFFIX;
+  const suffix = text.toLowerCase();
+  if (hostSchema.safeParse(suffix).success && !suffix.startsWith('[') && isIP(suffix) === 0) return suffix;
+  throw new EnvironmentError(
+    'POSTERN_HOST_SUFFIX',
+    `"${text}" is not a host name such as to.example.com, without port, wildcard or dot before and after it`,
+  );
 }
 
 function networks(environment: Environment, name: string): string[] | undefined {

@@ -35,6 +35,12 @@ beforeEach(async () => {
     agentKeyHmacKeys: [hmacKey],
     now: Date.now,
     onChange: () => undefined,
+    ownAddresses: {
+      mayLeaveLoopback: false,
+      gatewayListeners: () => [],
+      follow: async () => undefined,
+      faults: () => [],
+    },
   };
   warnings = [];
 });

@@ -137,17 +137,107 @@ describe('an integration', () => {
   });
 });
 
+describe('tokens for a credential', () => {
+  const credential = { type: 'oauth2_refresh', secret: 'token', tokenUrl: 'https://id.example.com', clientId: 'me' };
+  const stateOf = (credentialState?: object) =>
+    findings({
+      integrations: [{ ...integration({ credential }), ...(credentialState && { credentialState }) } as never],
+    })[0];
+
+  test.each([
+    ['not asked for', undefined, 'ok'],
+    ['given out', { status: 'ok' }, 'ok'],
+    ['not to be had at present', { status: 'failing', code: 'timeout' }, 'warning'],
+    ['refused for good', { status: 'permanent_failure', code: 'invalid_grant' }, 'broken'],
+  ])('%s', (_name, state, status) => {
+    expect(stateOf(state)?.status).toBe(status);
+  });
+
+  test('tell the reason and the remedy', () => {
+    expect(stateOf({ status: 'permanent_failure', code: 'invalid_grant' })).toMatchObject({
+      code: 'credential-failing',
+      message: 'the token endpoint refuses its credential for good (invalid_grant)',
+      remedy: 'Write a valid one: postern secrets set token',
+    });
+  });
+
+  test('need both secrets', () => {
+    const both = integration({ credential: { ...credential, clientSecret: 'client' } });
+    expect(told({ integrations: [both] })).toEqual(['broken: integration github: its secret client does not exist']);
+  });
+});
+
 describe('a rule', () => {
   test.each([
     [{ agents: ['codre'] }, 'agent codre'],
     [{ integrations: ['github', 'gitlab'] }, 'integration gitlab'],
+    [{ actions: ['issues.reed'] }, 'action issues.reed'],
   ])('that names what does not exist is a warning', (members, missing) => {
-    expect(told({ rules: [rule(members)] })).toEqual([`warning: rule reads: names ${missing}, which does not exist`]);
+    const actions = [{ name: 'issues.read', methods: ['GET'], paths: ['/issues'] }];
+    const given = { rules: [rule(members)], integrations: [integration({ actions })] };
+    expect(told(given)).toEqual([`warning: rule reads: names ${missing}, which does not exist`]);
   });
 
-  test('that selects agents otherwise than by name is none', () => {
-    expect(told({ rules: [rule({ agents: ['role:developer', 'trust>=2', 'environment:dev'] })] })).toEqual([
-      expect.stringMatching(/^ok/),
-    ]);
+  test.each([
+    [{ environment: 'dev' }, ['environment:dev'], 'ok'],
+    [{ environment: 'prod' }, ['environment:dev'], 'warning'],
+    [{}, ['environment:dev'], 'warning'],
+    [{ roles: ['developer'] }, ['role:developer'], 'ok'],
+    [{ roles: ['reader'] }, ['role:developer'], 'warning'],
+    [{ trust: 'medium' }, ['trust>=2'], 'ok'],
+    [{ trust: 'medium' }, ['trust>=medium'], 'ok'],
+    [{ trust: 'low' }, ['trust>=2'], 'warning'],
+    [{ trust: 'low' }, ['trust>=medium'], 'warning'],
+    [{ trust: 'low' }, ['trust>=medium', 'role:developer'], 'warning'],
+    [{ trust: 'low' }, ['trust>=medium', 'coder'], 'ok'],
+  ])('with an agent of %o, for %o', (members, agents, status) => {
+    expect(findings({ agents: [agent(members)], rules: [rule({ agents })] })[0]?.status).toBe(status);
+  });
+
+  test.each([
+    ['all', {}, true],
+    ['all of the integration', { integrations: ['github'] }, true],
+    ['of another integration', { integrations: ['other'] }, false],
+    ['of one of its methods', { methods: ['GET'] }, false],
+    ['of its methods', { methods: ['HEAD', 'GET', 'POST'] }, true],
+    ['of its agent', { agents: ['coder'] }, true],
+    ['of a role', { agents: ['role:developer'] }, false],
+    ['under its paths', { paths: ['/repos/**'] }, true],
+    ['of any path', { paths: ['/**'] }, true],
+    ['under paths that lie apart', { paths: ['/orgs/**'] }, false],
+    ['of deeper paths alone', { paths: ['/repos/acme/secret'] }, false],
+    ['that is disabled', { disabled: true }, false],
+  ])('against a deny %s', (_name, members, isShadowed) => {
+    const allow = rule({ agents: ['coder'], methods: ['GET', 'HEAD'], paths: ['/repos/acme/**'] });
+    const integrations = [integration(), integration({ name: 'other' })];
+    const rules = [
+      allow,
+      rule({ id: 'never', effect: 'deny', hard: true, integrations: undefined, ...members }),
+      rule({ id: 'more', integrations: ['other'] }),
+    ];
+    const shadowed = findings({ integrations, rules }).filter(
+      ({ code, about }) => code === 'rule-shadowed' && about === 'rule reads',
+    );
+    expect(shadowed.length).toBe(isShadowed ? 1 : 0);
+  });
+
+  test.each([
+    ['/v1/repos/**', true],
+    ['/v1', true],
+    ['/**', true],
+    ['/*/repos', true],
+    ['/{version}/repos', true],
+    ['/v1/**/x', true],
+    ['/repos/**', false],
+    ['/v2/**', false],
+    ['/', false],
+    ['/v1evil', false],
+  ])('for %s at an upstream under /v1', (pattern, fits) => {
+    const based = integration({ baseUrl: 'https://api.github.com/v1' });
+    const codes = findings({ integrations: [based], rules: [rule({ paths: [pattern] })] }).map(({ code }) => code);
+    expect(codes).toEqual([fits ? undefined : 'rule-outside-base']);
+    const actions = [{ name: 'act', methods: ['GET'], paths: [pattern] }];
+    const acting = findings({ integrations: [{ ...based, ...integration({ baseUrl: based.baseUrl, actions }) }] });
+    expect(acting.map(({ code }) => code)).toEqual([fits ? undefined : 'rule-outside-base']);
   });
 });

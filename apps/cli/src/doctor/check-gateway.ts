@@ -1,7 +1,7 @@
 import { ApiProblem, ApiUnreachable, createAdminClient } from '@postern/client';
 import type { CliContext } from '../context.ts';
 import { Failure } from '../exit.ts';
-import { type AdminPlace, findAdminPlace } from '../gateway-place.ts';
+import { type AdminPlace, dataFolderOf, findAdminPlace, isAlive, readRunFile } from '../gateway-place.ts';
 import { type HttpAnswer, sendRequest } from '../http.ts';
 import { isLoopback } from '../loopback.ts';
 import { describeUnreachable } from '../unreachable.ts';
@@ -23,8 +23,7 @@ export async function checkGateway(context: CliContext, tenant: string | undefin
     place = findAdminPlace(context);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const remedy = error.lines.join(' ') || 'Start it: postern start';
-    return { findings: [broken('gateway', withoutStop(error.message), remedy)], isUsable: false };
+    return { findings: [absent(context, error)], isUsable: false };
   }
   try {
     return await checkAnswers(context, place, tenant);
@@ -32,7 +31,30 @@ export async function checkGateway(context: CliContext, tenant: string | undefin
     if (!(error instanceof ApiUnreachable)) throw error;
     const { message, lines } = describeUnreachable(error);
     const remedy = lines[0] ?? 'Is the address right, and the gateway running? postern start';
-    return { findings: [broken(`gateway ${place.url}`, withoutStop(message), remedy)], isUsable: false };
+    const mistake = { about: `gateway ${place.url}`, message: withoutStop(message), remedy };
+    return { findings: [broken('gateway-unreachable', mistake)], isUsable: false };
+  }
+}
+
+/** Either nobody runs there, or only the token is missing. */
+function absent(context: CliContext, { message, lines }: Failure): Finding {
+  const mistake = {
+    about: 'gateway',
+    message: withoutStop(message),
+    remedy: lines.join(' ') || 'Start it: postern start',
+  };
+  if (context.environment['POSTERN_ADMIN_URL']) return broken('admin-token-missing', mistake);
+  const run = readRunFileOrNone(dataFolderOf(context));
+  if (run === undefined || !isAlive(run.pid)) return broken('gateway-absent', mistake);
+  const [what = '', ...remedy] = message.split(/(?<=\.) /);
+  return broken('admin-token-missing', { ...mistake, message: withoutStop(what), remedy: remedy.join(' ') });
+}
+
+function readRunFileOrNone(folder: string) {
+  try {
+    return readRunFile(folder);
+  } catch {
+    return undefined;
   }
 }
 
@@ -40,18 +62,16 @@ async function checkAnswers(context: CliContext, place: AdminPlace, tenant: stri
   const about = `gateway ${place.url}`;
   const ready = await sendRequest({ method: 'GET', url: `${place.url}/readyz`, headers: {} });
   const findings = [...checkCleartext(place), ...judgeReadiness(about, ready), ...judgeClock(ready, context.now())];
-  if (!(await isControlPlane(place))) {
-    return {
-      findings: [...findings, broken(about, 'is not the control plane of a gateway', placeRemedy(place))],
-      isUsable: false,
-    };
+  if (!(await isControlPlane(place.url))) {
+    const mistake = { about, message: 'is not the control plane of a gateway', remedy: placeRemedy(place) };
+    return { findings: [...findings, broken('wrong-port', mistake)], isUsable: false };
   }
   const token = await checkToken(about, place, tenant);
   return { findings: [...findings, token], isUsable: token.status === 'ok' };
 }
 
 /** Only there is the description of its API; the data plane answers the other questions alike. */
-async function isControlPlane({ url }: AdminPlace): Promise<boolean> {
+export async function isControlPlane(url: string): Promise<boolean> {
   const answer = await sendRequest({ method: 'HEAD', url: `${url}/openapi.json`, headers: {} });
   return answer.status === 200;
 }
@@ -64,11 +84,11 @@ function checkCleartext({ url }: AdminPlace): Finding[] {
   const { protocol, hostname } = new URL(url);
   if (protocol === 'https:' || isLoopback(hostname)) return [];
   return [
-    warning(
-      `gateway ${url}`,
-      'the admin token crosses the network in clear',
-      'Give the control plane a certificate, and use https.',
-    ),
+    warning('cleartext-listener', {
+      about: `gateway ${url}`,
+      message: 'the admin token crosses the network in clear',
+      remedy: 'Give the control plane a certificate, and use https.',
+    }),
   ];
 }
 
@@ -77,7 +97,8 @@ function judgeReadiness(about: string, { status, body }: HttpAnswer): Finding[] 
   if (status === 200 && ready === true) return [ok(about, 'is ready')];
   const states = Object.entries(dependencies ?? {}).map(([name, state]) => `${name}: ${state}`);
   if (status !== 503) return [];
-  return [broken(about, `is not ready (${states.join(', ') || 'status 503'})`, 'Its log says why.')];
+  const message = `is not ready (${states.join(', ') || 'status 503'})`;
+  return [broken('gateway-not-ready', { about, message, remedy: 'Its log says why.' })];
 }
 
 function judgeClock({ headers }: HttpAnswer, now: number): Finding[] {
@@ -88,11 +109,11 @@ function judgeClock({ headers }: HttpAnswer, now: number): Finding[] {
   const way = skewMs > 0 ? 'ahead of' : 'behind';
   const message = `this machine's is ${Math.round(Math.abs(skewMs) / 1_000)} s ${way} the gateway's`;
   return [
-    warning(
-      'clock',
+    warning('clock-skew', {
+      about: 'clock',
       message,
-      'Set both by NTP: keys end at times of the gateway, and what you give is of this machine.',
-    ),
+      remedy: 'Set both by NTP: keys end at times of the gateway, and what you give is of this machine.',
+    }),
   ];
 }
 
@@ -109,28 +130,20 @@ async function checkToken(about: string, place: AdminPlace, tenant: string | und
 
 function judgeRefusal(about: string, { code, status }: ApiProblem, { foundBy, token }: AdminPlace): Finding {
   const source = foundBy === 'data folder' ? 'the data folder' : 'POSTERN_ADMIN_TOKEN';
-  if (token.startsWith('pst_')) {
-    return broken(
-      about,
-      'the token is an agent key',
-      `Give an admin token in ${source}; "postern admins create" makes one.`,
-    );
-  }
+  const refused = (message: string, remedy: string) => broken('token-refused', { about, message, remedy });
+  if (token.startsWith('pst_'))
+    return refused('the token is an agent key', `Give an admin token in ${source}; "postern admins create" makes one.`);
   switch (code) {
     case 'unauthenticated':
-      return broken(about, `refuses the token of ${source}`, 'Is it of this gateway, and neither expired nor revoked?');
+      return refused(`refuses the token of ${source}`, 'Is it of this gateway, and neither expired nor revoked?');
     case 'forbidden':
-      return broken(
-        about,
-        'the token may not read the configuration',
-        'Use one of role auditor, operator, admin or owner.',
-      );
+      return refused('the token may not read the configuration', 'Use one of role auditor, operator, admin or owner.');
     case 'not_found':
-      return broken(about, 'there is no such tenant, or it is not the token’s', 'Name another with --tenant.');
+      return refused('there is no such tenant, or it is not the token’s', 'Name another with --tenant.');
     case 'rate_limited':
-      return broken(about, 'too many wrong tokens came from this address', 'Wait a minute.');
+      return refused('too many wrong tokens came from this address', 'Wait a minute.');
     default:
-      return broken(about, `refuses with status ${status}`, 'Its log says why.');
+      return refused(`refuses with status ${status}`, 'Its log says why.');
   }
 }
 
