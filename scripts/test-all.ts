@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { CLIENT_ROWS } from './check-client-table.ts';
 import { findFilesLeft, stopProcessesLeft } from './left-behind.ts';
 import { type Counts, countResults, type VitestReport } from './test-counts.ts';
 
@@ -28,7 +29,8 @@ const CHECKS: readonly Step[] = [
   { name: 'sizes and names', command: ['node', 'scripts/check-size.ts'] },
   { name: 'documents', command: ['node', 'scripts/check-docs.ts'] },
 ];
-const PROJECTS = ['unit', 'integration', 'system'] as const;
+const PROGRAMS: Step = { name: 'programs the tests run', command: ['node', 'scripts/test-programs.ts'] };
+const CLIENT_TABLE: Step = { name: 'table of clients', command: ['node', 'scripts/check-client-table.ts'] };
 
 interface Run {
   readonly temporary: string;
@@ -38,7 +40,8 @@ interface Run {
 async function main(): Promise<void> {
   const begin = performance.now();
   const run = beginRun();
-  const steps: readonly Step[] = [...CHECKS, ...PROJECTS.map(vitestStep)];
+  const [unit, integration, system] = ['unit', 'integration', 'system'].map(vitestStep) as [Step, Step, Step];
+  const steps: readonly Step[] = [...CHECKS, unit, integration, PROGRAMS, system, CLIENT_TABLE];
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abandon(run));
   const total: { passed: number; failures: string[] } = { passed: 0, failures: [] };
   try {
@@ -67,7 +70,8 @@ function beginRun(): Run {
   );
   if (!process.stdout.isTTY) kept.push(['NO_COLOR', '1']);
   const environment = { ...Object.fromEntries(kept), TMPDIR: temporary, [RUN_VARIABLE]: path.basename(temporary) };
-  rmSync(RESULTS, { recursive: true, force: true });
+  // What an earlier run proved proves nothing.
+  for (const folder of [RESULTS, path.join(ROOT, CLIENT_ROWS)]) rmSync(folder, { recursive: true, force: true });
   mkdirSync(RESULTS, { recursive: true });
   return { temporary, environment };
 }

@@ -10,8 +10,15 @@ export interface ServerCertificate {
 export interface CertificateAuthority {
   /** PEM of the authority's own certificate: the `ca` of a client that trusts it. */
   readonly cert: string;
-  /** A certificate for these host names and addresses, for servers and clients alike. */
-  issue(names: readonly string[]): ServerCertificate;
+  /** PEM of its private key: with `cert`, a server shows a certificate signed by itself. */
+  readonly key: string;
+  /** A certificate for these host names and addresses, for servers and clients alike; valid from 2020 to 2120 unless told. */
+  issue(names: readonly string[], validity?: Validity): ServerCertificate;
+}
+
+export interface Validity {
+  readonly from?: Date;
+  readonly until?: Date;
 }
 
 const OID = {
@@ -31,18 +38,22 @@ export function createCertificateAuthority(name = 'Postern test authority'): Cer
   const issuer = { name, key: authority.privateKey };
   const cert = certificate({ issuer, subject: name, publicKey: authority.publicKey, extensions: [constraints] });
 
-  function issue(names: readonly string[]): ServerCertificate {
+  function issue(names: readonly string[], validity?: Validity): ServerCertificate {
     const first = names[0];
     if (first === undefined) throw new RangeError('a certificate needs at least one name');
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const extensions = [extension(OID.subjectAltName, sequence(...names.map(generalName)), false)];
     return {
-      key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-      cert: certificate({ issuer, subject: first, publicKey, extensions }),
+      key: pemOf(privateKey),
+      cert: certificate({ issuer, subject: first, publicKey, extensions, validity }),
     };
   }
 
-  return { cert, issue };
+  return { cert, key: pemOf(authority.privateKey), issue };
+}
+
+function pemOf(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
 interface CertificateParts {
@@ -50,10 +61,11 @@ interface CertificateParts {
   readonly subject: string;
   readonly publicKey: KeyObject;
   readonly extensions: readonly Buffer[];
+  readonly validity?: Validity | undefined;
 }
 
 /** RFC 5280, section 4.1. */
-function certificate({ issuer, subject, publicKey, extensions }: CertificateParts): string {
+function certificate({ issuer, subject, publicKey, extensions, validity }: CertificateParts): string {
   const algorithm = sequence(objectIdentifier(OID.ecdsaWithSha256));
   const serial = randomBytes(16);
   serial[0] = 0x40 | (serial[0]! & 0x3f); // positive, and no zero byte in front
@@ -62,7 +74,7 @@ function certificate({ issuer, subject, publicKey, extensions }: CertificatePart
     der(0x02, serial),
     algorithm,
     distinguishedName(issuer.name),
-    sequence(der(0x18, Buffer.from(NOT_BEFORE)), der(0x18, Buffer.from(NOT_AFTER))),
+    sequence(generalizedTime(validity?.from, NOT_BEFORE), generalizedTime(validity?.until, NOT_AFTER)),
     distinguishedName(subject),
     createPublicKey(publicKey.export({ type: 'spki', format: 'pem' })).export({ type: 'spki', format: 'der' }),
     der(0xa3, sequence(...extensions)),
@@ -71,6 +83,12 @@ function certificate({ issuer, subject, publicKey, extensions }: CertificatePart
   const bytes = sequence(toBeSigned, algorithm, der(0x03, Buffer.concat([Buffer.from([0]), signature])));
   const lines = bytes.toString('base64').match(/.{1,64}/g) ?? [];
   return ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n');
+}
+
+/** RFC 5280, section 4.1.2.5.2: to the second, in UTC. */
+function generalizedTime(time: Date | undefined, absent: string): Buffer {
+  const text = time?.toISOString().replace(/[-:T]|\.\d+/g, '') ?? absent;
+  return der(0x18, Buffer.from(text));
 }
 
 /** One DER value: tag, length, content (X.690, section 8.1). */

@@ -1,5 +1,13 @@
 import type { ServerResponse } from 'node:http';
-import { type RecordedRequest, startUpstream, type Upstream } from './upstream.ts';
+import {
+  answerStubEvents,
+  answerStubJson,
+  demandHeader,
+  type StubApi,
+  type StubHands,
+  startStubApi,
+} from './stub-api.ts';
+import type { RecordedRequest } from './upstream.ts';
 
 export interface OpenAiUpstreamOptions {
   /** The key that `Authorization: Bearer` must carry; anything else is answered 401. */
@@ -8,7 +16,7 @@ export interface OpenAiUpstreamOptions {
   readonly pieces?: readonly string[];
 }
 
-export interface OpenAiUpstream extends Upstream {
+export interface OpenAiUpstream extends StubApi {
   /** `baseURL` for the client: the server's address with `/v1`. */
   readonly baseUrl: string;
 }
@@ -16,40 +24,42 @@ export interface OpenAiUpstream extends Upstream {
 /** A server that speaks enough of the OpenAI API for its official client: models, chat completions, as JSON or as an event stream. */
 export async function startOpenAiUpstream(options: OpenAiUpstreamOptions): Promise<OpenAiUpstream> {
   const pieces = options.pieces ?? ['Hello', ' from', ' the', ' stub'];
-  const upstream = await startUpstream({
-    handler: (request, response) => {
-      if (request.headers['authorization'] !== `Bearer ${options.apiKey}`) {
-        return answerError(response, 401, 'invalid_api_key');
-      }
+  const upstream = await startStubApi({
+    credentialFault: demandHeader('authorization', `Bearer ${options.apiKey}`),
+    refuse: (response) => answerError(response, 401, 'invalid_api_key'),
+    handler: (request, response, hands) => {
       if (request.method === 'GET' && request.url === '/v1/models') {
-        return answerJson(response, 200, {
+        return answerStubJson(response, 200, {
           object: 'list',
           data: [{ id: 'stub-1', object: 'model', owned_by: 'stub' }],
         });
       }
       if (request.method === 'POST' && request.url === '/v1/chat/completions') {
-        return answerChat(request, response, pieces);
+        return answerChat(request, response, { pieces, hands });
       }
-      answerError(response, 404, 'unknown_url');
+      return answerError(response, 404, 'unknown_url');
     },
   });
   // The parts are getters, so the wrapper must inherit them instead of copying their values.
-  return Object.assign(Object.create(upstream) as Upstream, { baseUrl: `${upstream.url}/v1` });
+  return Object.assign(Object.create(upstream) as StubApi, { baseUrl: `${upstream.url}/v1` });
 }
 
-function answerChat(request: RecordedRequest, response: ServerResponse, pieces: readonly string[]): void {
+interface Speech {
+  readonly pieces: readonly string[];
+  readonly hands: StubHands;
+}
+
+function answerChat(request: RecordedRequest, response: ServerResponse, { pieces, hands }: Speech): unknown {
   const asked = parseQuestion(request.body);
   if (asked === undefined) {
-    answerError(response, 400, 'invalid_request');
-    return;
+    return answerError(response, 400, 'invalid_request');
   }
   const common = { id: 'chatcmpl-stub', created: 1_767_225_600, model: asked.model };
   if (asked.stream) {
-    answerStream(response, common, pieces);
-    return;
+    return answerStubEvents(response, chatEvents(common, pieces), hands);
   }
   const message = { role: 'assistant', content: pieces.join(''), refusal: null };
-  answerJson(response, 200, {
+  return answerStubJson(response, 200, {
     ...common,
     object: 'chat.completion',
     choices: [{ index: 0, message, finish_reason: 'stop', logprobs: null }],
@@ -66,27 +76,21 @@ function parseQuestion(body: Uint8Array): { model: string; stream: boolean } | u
   }
 }
 
-function answerStream(response: ServerResponse, common: object, pieces: readonly string[]): void {
-  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
-  const send = (delta: object, finishReason: string | null) => {
+function chatEvents(common: object, pieces: readonly string[]): string[] {
+  const event = (delta: object, finishReason: string | null) => {
     const choices = [{ index: 0, delta, finish_reason: finishReason }];
-    response.write(`data: ${JSON.stringify({ ...common, object: 'chat.completion.chunk', choices })}\n\n`);
+    return `data: ${JSON.stringify({ ...common, object: 'chat.completion.chunk', choices })}\n\n`;
   };
-  send({ role: 'assistant', content: '' }, null);
-  for (const content of pieces) send({ content }, null);
-  send({}, 'stop');
-  response.end('data: [DONE]\n\n');
-}
-
-function answerJson(response: ServerResponse, status: number, value: object): void {
-  const text = JSON.stringify(value);
-  response
-    .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
-    .end(text);
+  return [
+    event({ role: 'assistant', content: '' }, null),
+    ...pieces.map((content) => event({ content }, null)),
+    event({}, 'stop'),
+    'data: [DONE]\n\n',
+  ];
 }
 
 function answerError(response: ServerResponse, status: number, code: string): void {
-  answerJson(response, status, {
+  answerStubJson(response, status, {
     error: { message: `stub: ${code}`, type: 'invalid_request_error', param: null, code },
   });
 }

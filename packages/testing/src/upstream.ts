@@ -27,8 +27,8 @@ export interface UpstreamOptions {
   readonly handler?: UpstreamHandler;
   /** When the handler is called: after the whole body (default) or as soon as the head is there. */
   readonly answerAt?: 'end' | 'head';
-  /** PEM key and certificate: the server then speaks https. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  /** PEM key and certificate: the server then speaks https. With `clientCa` it demands a client certificate of that authority. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly clientCa?: string };
   /** Address to bind; default `127.0.0.1`. */
   readonly host?: string;
 }
@@ -72,7 +72,8 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
     }
   };
 
-  const server = options.tls === undefined ? createServer(onRequest) : createTlsServer({ ...options.tls }, onRequest);
+  const server =
+    options.tls === undefined ? createServer(onRequest) : createTlsServer(tlsOptions(options.tls), onRequest);
   const sockets = trackSockets(server);
   const port = await listenOnAnyPort(server, host);
 
@@ -94,6 +95,10 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
     close: sockets.closeAll,
     [Symbol.asyncDispose]: sockets.closeAll,
   };
+}
+
+function tlsOptions({ clientCa, ...pair }: NonNullable<UpstreamOptions['tls']>) {
+  return clientCa === undefined ? pair : { ...pair, ca: clientCa, requestCert: true, rejectUnauthorized: true };
 }
 
 /** Answers 200 with JSON: `{method, url, headers, body}`, the body as text. */
