@@ -1,5 +1,5 @@
 import type { GrowthRow } from './measurements/growth.ts';
-import { type BenchReport, type Ratios, ratiosOf } from './report.ts';
+import { type BenchReport, type Ratios, ratiosOf, scrubbingRatios } from './report.ts';
 import { differWithinSpread } from './statistics.ts';
 
 /** A figure that the run must reach, with its unit in words. */
@@ -24,6 +24,7 @@ export function judgeGoals(report: BenchReport): Goal[] {
     ...(ratios === undefined ? [] : throughputGoals(ratios)),
     ...latencyGoals(report),
     ...growthGoals(report),
+    ...scrubbingGoals(report),
     ...startGoals(report),
   ];
 }
@@ -73,6 +74,19 @@ function growthGoals({ growth }: BenchReport): Goal[] {
     unchanged('10,000 agents against 1', growth.manyAgents, growth.oneAgent),
     unchanged('1,000 rules against 1', growth.manyRules, growth.oneRule),
   ];
+}
+
+function scrubbingGoals({ scrubbing }: BenchReport): Goal[] {
+  if (scrubbing === undefined) return [];
+  const { small, large } = scrubbingRatios(scrubbing);
+  return [
+    atMost('CPU, answers of 1 KB searched ÷ not', small.cpuMicrosPerRequest, 1.05),
+    atMost('CPU, answers of 10 MB searched ÷ not', large.cpuMicrosPerRequest, 1.25),
+  ];
+}
+
+function atMost(what: string, measured: number, limit: number): Goal {
+  return { what, measured: measured.toFixed(3), limit: `≤ ${limit}`, isMet: measured <= limit };
 }
 
 function unchanged(what: string, many: GrowthRow, one: GrowthRow): Goal {

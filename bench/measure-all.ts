@@ -4,6 +4,7 @@ import { describeMachine, loadAverage } from './machine.ts';
 import { type AddedLatency, measureAddedLatency } from './measurements/added-latency.ts';
 import { type CommitMeter, startCommitMeter } from './measurements/commit-price.ts';
 import { measureGrowth } from './measurements/growth.ts';
+import { measureScrubbing } from './measurements/scrubbing.ts';
 import { measureStartToReady } from './measurements/start-to-ready.ts';
 import { measureThroughput } from './measurements/throughput.ts';
 import type { Plan } from './plan.ts';
@@ -23,7 +24,7 @@ export interface MeasureOptions {
 }
 
 /** Shares of the time left that a quick run gives to a table; the last one gets all that is left then. */
-const SHARES = { throughput: 0.35, latency: 0.3, growth: 1 };
+const SHARES = { throughput: 0.35, latency: 0.3, scrubbing: 1, growth: 1 };
 
 /** Starts everything, measures table after table. What was started ends with the workplace. */
 export async function measureAll({ workplace, plan, isQuick, only, say }: MeasureOptions): Promise<BenchReport> {
@@ -37,6 +38,9 @@ export async function measureAll({ workplace, plan, isQuick, only, say }: Measur
     : undefined;
   const latency = await measureLatencyAndCommit(run, variants, only, meter);
   const startMs = only.has('start') ? await measureStartToReady(run) : undefined;
+  // Answers of 10 MB are no load for a minute.
+  const scrubbing =
+    only.has('scrubbing') && !isQuick ? await measureScrubbing(run, variants.postern, SHARES.scrubbing) : undefined;
   const growth = only.has('growth') ? await growthOrFailure(run, variants.postern) : {};
   return {
     machine: describeMachine(workplace.folder),
@@ -48,6 +52,7 @@ export async function measureAll({ workplace, plan, isQuick, only, say }: Measur
     ...(latency === undefined ? {} : { latency }),
     ...(meter === undefined ? {} : { commit: meter.figures() }),
     ...(startMs === undefined ? {} : { startMs }),
+    ...(scrubbing === undefined ? {} : { scrubbing }),
     ...growth,
   };
 }

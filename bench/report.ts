@@ -2,6 +2,7 @@ import type { Machine } from './machine.ts';
 import type { AddedLatency } from './measurements/added-latency.ts';
 import type { CommitPrice } from './measurements/commit-price.ts';
 import type { Growth } from './measurements/growth.ts';
+import type { Scrubbing, ScrubbingRow } from './measurements/scrubbing.ts';
 import type { ThroughputRow } from './measurements/throughput.ts';
 import type { Figure } from './statistics.ts';
 
@@ -19,6 +20,7 @@ export interface BenchReport {
   readonly commit?: CommitPrice;
   readonly startMs?: Figure;
   readonly growth?: Growth;
+  readonly scrubbing?: Scrubbing;
   /** Why the last table is missing. The run counts as failed, and what was measured before is not lost. */
   readonly failure?: string;
 }
@@ -42,7 +44,7 @@ export interface ResultRow {
   readonly peakMemoryMb: number;
 }
 
-export function resultRow(row: ThroughputRow): ResultRow {
+export function resultRow(row: ScrubbingRow & { readonly name: string }): ResultRow {
   return {
     name: row.name,
     requestsPerSecond: row.requestsPerSecond.median,
@@ -65,6 +67,24 @@ export function ratiosOf(throughput: readonly ThroughputRow[] | undefined): Rati
   return { 'fastify-http-proxy': divided(postern, fastify), 'bare-forwarder': divided(postern, bare) };
 }
 
+/** What searching costs on answers of 1 KB and of 10 MB: the figures with it divided by those without. */
+export function scrubbingRatios(scrubbing: Scrubbing): Readonly<Record<'small' | 'large', Omit<ResultRow, 'name'>>> {
+  const rows = scrubbingRows(scrubbing);
+  return {
+    small: divided(rows.smallSearched, rows.smallUnsearched),
+    large: divided(rows.largeSearched, rows.largeUnsearched),
+  };
+}
+
+function scrubbingRows(scrubbing: Scrubbing): Readonly<Record<keyof Scrubbing, ResultRow>> {
+  return {
+    smallSearched: resultRow({ ...scrubbing.smallSearched, name: 'postern-searched-1kb' }),
+    smallUnsearched: resultRow({ ...scrubbing.smallUnsearched, name: 'postern-unsearched-1kb' }),
+    largeSearched: resultRow({ ...scrubbing.largeSearched, name: 'postern-searched-10mb' }),
+    largeUnsearched: resultRow({ ...scrubbing.largeUnsearched, name: 'postern-unsearched-10mb' }),
+  };
+}
+
 function divided(row: ResultRow, by: ResultRow): Omit<ResultRow, 'name'> {
   return {
     requestsPerSecond: row.requestsPerSecond / by.requestsPerSecond,
@@ -77,11 +97,19 @@ function divided(row: ResultRow, by: ResultRow): Omit<ResultRow, 'name'> {
 
 export function benchDocument(report: BenchReport, goals: readonly unknown[]): BenchDocument {
   const { machine, throughput, ...others } = report;
-  const ratios = Object.entries(ratiosOf(throughput) ?? {});
+  const { scrubbing } = others;
+  const ratios = Object.entries(ratiosOf(throughput) ?? {}).map(([name, ratio]) => [`postern/${name}`, ratio]);
+  const scrubRatios = Object.entries(scrubbing === undefined ? {} : scrubbingRatios(scrubbing)).map(([name, ratio]) => [
+    `searched/unsearched-${name === 'small' ? '1kb' : '10mb'}`,
+    ratio,
+  ]);
   return {
     machine,
-    results: (throughput ?? []).map(resultRow),
-    ratios: Object.fromEntries(ratios.map(([name, ratio]) => [`postern/${name}`, ratio])),
+    results: [
+      ...(throughput ?? []).map(resultRow),
+      ...(scrubbing === undefined ? [] : Object.values(scrubbingRows(scrubbing))),
+    ],
+    ratios: Object.fromEntries([...ratios, ...scrubRatios]),
     goals,
     tables: { throughput, ...others },
   };

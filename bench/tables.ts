@@ -5,7 +5,7 @@ import { type GrowthRow, sizeText } from './measurements/growth.ts';
 import type { LoadFigures } from './measurements/load-figures.ts';
 import type { ThroughputRow } from './measurements/throughput.ts';
 import { CALLS_PER_SECOND, CONNECTIONS } from './plan.ts';
-import { type BenchReport, ratiosOf } from './report.ts';
+import { type BenchReport, ratiosOf, scrubbingRatios } from './report.ts';
 import type { Figure } from './statistics.ts';
 import { VARIANT_NAMES } from './variants/variant.ts';
 
@@ -16,6 +16,7 @@ export function reportText(report: BenchReport, goals: readonly Goal[]): string 
     ...(report.throughput === undefined ? [] : [throughputSection(report.throughput)]),
     ...latencySection(report),
     ...(report.growth === undefined ? [] : [growthSection(Object.values(report.growth))]),
+    ...scrubbingSection(report),
     ...commitSection(report),
     ...startSection(report),
     ...(goals.length === 0 ? [] : [goalsSection(goals)]),
@@ -111,6 +112,36 @@ function growthSection(rows: readonly GrowthRow[]): string {
     ]),
   );
   return `## Growth: agents and rules\n\n${table}\n\nCalls are spread over the agents' keys, each of which has been used before.`;
+}
+
+function scrubbingSection({ scrubbing }: BenchReport): string[] {
+  if (scrubbing === undefined) return [];
+  const cells = ({ requestsPerSecond, cpuUs, p50Us }: LoadFigures) => [
+    spread(requestsPerSecond),
+    spread(cpuUs),
+    spread(p50Us),
+  ];
+  const table = markdownTable(
+    ['Postern, answers of', 'requests/s', 'CPU µs/call', 'p50 µs'],
+    [
+      ['1 KB, searched', ...cells(scrubbing.smallSearched)],
+      ['1 KB, not searched', ...cells(scrubbing.smallUnsearched)],
+      ['10 MB, searched', ...cells(scrubbing.largeSearched)],
+      ['10 MB, not searched', ...cells(scrubbing.largeUnsearched)],
+    ],
+  );
+  const ratios = markdownTable(
+    ['searched ÷ not', 'requests/s', 'CPU/call', 'p50'],
+    Object.entries(scrubbingRatios(scrubbing)).map(([name, ratio]) => [
+      name === 'small' ? '1 KB' : '10 MB',
+      ratio.requestsPerSecond.toFixed(3),
+      ratio.cpuMicrosPerRequest.toFixed(3),
+      ratio.p50Us.toFixed(3),
+    ]),
+  );
+  return [
+    `## Scrubbing: answers searched for the injected credential, and with \`scrub: false\`\n\n${table}\n\n${ratios}`,
+  ];
 }
 
 function commitSection({ commit }: BenchReport): string[] {

@@ -6,7 +6,7 @@
  * It knows keep-alive and Content-Length, one request at a time on a connection; anything else it refuses loudly with 501.
  */
 import { createServer, type Socket } from 'node:net';
-import { answerBody } from './message-bodies.ts';
+import { answerBody, LARGE_PATH, largeAnswerBody } from './message-bodies.ts';
 
 const HEAD_END = '\r\n\r\n';
 const credential = `Bearer ${process.env['UPSTREAM_SECRET']}`;
@@ -19,6 +19,14 @@ function answer(status: string, body: string): Buffer {
   return Buffer.from(
     `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+}
+
+let large: Buffer | undefined;
+
+/** Made when it is first asked for: most runs never do. */
+function largeAnswer(): Buffer {
+  large ??= answer('200 OK', largeAnswerBody());
+  return large;
 }
 
 function serve(socket: Socket): void {
@@ -38,7 +46,9 @@ function serve(socket: Socket): void {
       return;
     }
     received = undefined;
-    socket.write(field(head, 'authorization') === credential ? accepted : refused);
+    if (field(head, 'authorization') !== credential) socket.write(refused);
+    else if (!head.startsWith(`POST ${LARGE_PATH} `)) socket.write(accepted);
+    else socket.write(largeAnswer());
   });
   socket.on('error', () => socket.destroy());
 }

@@ -70,6 +70,7 @@ describe('GET /v1/integrations', () => {
         {
           name: 'api',
           baseUrl: `${gateway.dataUrl}/to/api`,
+          host: 'api.to.localhost',
           actions: [
             { name: 'items.read', methods: ['GET', 'HEAD'], paths: ['/v1/items/**'], risk: 'low', outcome: 'allow' },
             { name: 'items.write', methods: ['POST'], paths: ['/v1/items'], risk: 'medium', outcome: 'allow' },

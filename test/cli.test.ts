@@ -368,7 +368,7 @@ describe('the doctor', () => {
     const ill = postern('--tenant clinic doctor');
     expect(ill.exitCode).toBe(1);
     expect(ill.out).toContain(
-      'broken  integration ill: its secret missing does not exist\n        → postern secrets set missing\n',
+      'broken  integration ill: its secret missing does not exist [secret-missing]\n        → postern secrets set missing\n',
     );
     expect(ill.out).toContain('warning integration ill: no rule allows any call to it');
   });

@@ -76,7 +76,6 @@ describe('a bad value is refused with the variable’s name, what was wrong and 
     ['POSTERN_TRUSTED_PROXIES', '10.0.0.0/8,', /10\.0\.0\.0\/8/],
     ['POSTERN_TRUSTED_PROXIES', ':::1', /10\.0\.0\.0\/8/],
     ['POSTERN_TRUSTED_PROXIES', '1:2:3/64', /10\.0\.0\.0\/8/],
-    ['POSTERN_HOST_SUFFIX', 'to.example.com', /unset/],
     ['POSTERN_DATABASE_URL', 'postgres://localhost/postern', /sqlite/],
     ['POSTERN_DATABASE_URL', 'mysql://localhost', /sqlite/],
     ['POSTERN_DATABASE_URL', 'sqlite:/nonexistent/folder/postern.db', /folder|open|write/],

@@ -119,6 +119,50 @@ test('the runtime forwards a call from plain JavaScript, and only to an address 
   expect(upstream.requests[0]?.headers).not.toHaveProperty('cookie');
 });
 
+test('the runtime tries again and leaves a failing upstream alone from plain JavaScript', async () => {
+  let failures = 2;
+  await using upstream = await startUpstream({
+    handler: (request, response) => {
+      failures -= 1;
+      response.writeHead(request.url === '/down' || failures >= 0 ? 503 : 200).end();
+    },
+  });
+  const result = await runScript(`
+    import { createUpstreamClient, mapUpstreamError, proxyRequest, withProxyObservability } from '@postern/proxy-runtime';
+    const client = createUpstreamClient({
+      baseUrl: '${upstream.url}',
+      network: { unsafeAllowAddresses: ['127.0.0.1/32'] },
+      retry: { attempts: 3, baseMs: 1, maxMs: 2 },
+      breaker: { failures: 3, windowMs: 10000, openMs: 30000 },
+    });
+    const records = [];
+    const call = withProxyObservability(proxyRequest, { onAttempt: (record) => records.push(record) });
+    const send = async (path) => {
+      const { status, attempts, body } = await call({}, client, { method: 'GET', path, headers: {} });
+      for await (const chunk of body) void chunk;
+      return { status, attempts };
+    };
+    const first = await send('/');
+    const down = await send('/down');
+    const refused = await send('/down').catch(mapUpstreamError);
+    await client.close();
+    console.log(JSON.stringify({ first, down, refused, told: records.map(({ attempt, status, code }) => [attempt, status ?? code]) }));
+  `);
+  expect(result).toEqual({
+    first: { status: 200, attempts: 3 },
+    // Two failures of before and this one: the breaker opens, and the answer is passed on.
+    down: { status: 503, attempts: 1 },
+    refused: { code: 'circuit_open', status: 503, retryable: true },
+    told: [
+      [1, 503],
+      [2, 503],
+      [3, 200],
+      [1, 503],
+      [1, 'circuit_open'],
+    ],
+  });
+});
+
 test('a stranger’s TypeScript finds the types', async () => {
   const file = path.join(folder.path, 'stranger.ts');
   const lines = [

@@ -26,8 +26,8 @@ describe('faults of the file', () => {
     ],
     [
       'what a later version has',
-      'version: 1\nintegrations:\n  - name: a\n    baseUrl: https://example.com\n    retry: { attempts: 2 }\n',
-      /:5: integrations\[0\]\.retry/,
+      'version: 1\nintegrations:\n  - name: a\n    baseUrl: https://example.com\n    idempotency: { ttlSeconds: 60 }\n',
+      /:5: integrations\[0\]\.idempotency/,
     ],
     ['a condition', 'version: 1\nrules:\n  - { id: a, effect: allow, when: "true" }\n', /:3: rules\[0\]\.when/],
     ['a bad effect', 'version: 1\nrules:\n  - id: a\n    effect: permit\n', /:4: rules\[0\]\.effect/],

@@ -18,6 +18,9 @@ const coder = newAgent('coder');
 const authority = createCertificateAuthority();
 const strangers = createCertificateAuthority('Somebody else');
 
+/** For an upstream that fails at every call: each call is to reach it, and once. */
+const PERSISTENT = { retry: { attempts: 1 }, breaker: { failures: 1_000 } };
+
 /** What the raw upstream does with the next connections. */
 let behave: (socket: Socket, head: string) => void = () => undefined;
 
@@ -39,7 +42,7 @@ beforeAll(async () => {
   secure = await startUpstream({ tls: authority.issue(['127.0.0.1']) });
   const wrongName = secure.url.replace('127.0.0.1', '127.0.0.2');
   const integrations = [
-    integration('raw', raw.url, { timeouts: { firstByteMs: 300, totalMs: 700, idleMs: 300 } }),
+    integration('raw', raw.url, { timeouts: { firstByteMs: 300, totalMs: 700, idleMs: 300 }, ...PERSISTENT }),
     integration('down', `http://127.0.0.1:${await freePort()}`),
     integration('single', raw.url, { limits: { concurrency: 1 } }),
     integration('secure', secure.url, { tls: { ca: authority.cert } }),
@@ -118,6 +121,14 @@ describe('before the head of an answer', () => {
       (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab'),
     ],
     [
+      'codes its chunks further',
+      (socket) => socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\na\r\n0\r\n\r\n'),
+    ],
+    [
+      'codes its body after the chunks',
+      (socket) => socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n1\r\na\r\n0\r\n\r\n'),
+    ],
+    [
       'names a length and chunks',
       (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'),
     ],
@@ -144,6 +155,35 @@ describe('before the head of an answer', () => {
     }
     socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
     expect((await first).text).toBe('ok');
+  });
+});
+
+describe('a gateway that stood still', () => {
+  test('fails no call whose answer had arrived meanwhile', async () => {
+    const { promise: arrived, resolve } = Promise.withResolvers<Socket>();
+    behave = resolve;
+    const calling = get('raw');
+    const socket = await arrived;
+    gateway.process.kill('SIGSTOP');
+    try {
+      socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      // Longer than firstByteMs and totalMs; the bytes lie in the gateway's socket all the while.
+      await new Promise((done) => setTimeout(done, 900));
+    } finally {
+      gateway.process.kill('SIGCONT');
+    }
+    expect((await calling).text).toBe('ok');
+  });
+
+  test('still fails a call whose answer had not arrived', async () => {
+    const { promise: arrived, resolve } = Promise.withResolvers<Socket>();
+    behave = resolve;
+    const calling = get('raw');
+    await arrived;
+    gateway.process.kill('SIGSTOP');
+    await new Promise((done) => setTimeout(done, 500));
+    gateway.process.kill('SIGCONT');
+    expect((await calling).problem()).toMatchObject({ status: 504, code: 'upstream_timeout' });
   });
 });
 

@@ -3,6 +3,8 @@ import { generateAgentKey } from '@postern/auth';
 export interface PosternSize {
   readonly agents: number;
   readonly rules: number;
+  /** Whether answers are searched for the credential; default: yes. */
+  readonly scrub?: boolean;
 }
 
 /** A start-up file (JSON is YAML) for `size`, and the keys of its agents. */
@@ -19,6 +21,7 @@ export function posternConfig(
         name: 'upstream',
         baseUrl: `http://127.0.0.1:${upstream.port}`,
         credential: { type: 'bearer', secret: 'upstream-token' },
+        ...(size.scrub === undefined ? {} : { scrub: size.scrub }),
         network: { unsafeAllowAddresses: ['127.0.0.1/32'], unsafeAllowCleartextCredentials: true },
         actions: [{ name: 'chat', methods: ['POST'], paths: ['/v1/chat/**'] }],
       },

@@ -13,6 +13,7 @@ const FULL: { [Name in keyof Required<Entry>]: NonNullable<Entry[Name]> } = {
   tenant: 'default',
   type: 'intent',
   requestId: 'r-1',
+  argsHash: `sha-256:${'0'.repeat(64)}`,
   agent: 'coder',
   environment: 'dev',
   integration: 'github',

@@ -55,6 +55,7 @@ function canonicalText(entry: Entry): string {
     actor: entry.actor,
     addresses: entry.addresses,
     agent: entry.agent,
+    argsHash: entry.argsHash,
     at: entry.at,
     attempt: entry.attempt,
     code: entry.code,

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
-import { connect, type Socket } from 'node:net';
 import { PROBLEM_MEDIA_TYPE, type Problem } from '@postern/schemas';
+import { openRawConnection, type RawConnection as RawBytes } from '@postern/testing';
 
 export interface Answer {
   readonly status: number;
@@ -62,7 +62,7 @@ export function postJson(callee: Callee, path: string, document: unknown): Promi
   });
 }
 
-function toAnswer(status: number, headers: Record<string, string>, body: Buffer): Answer {
+function toAnswer(status: number, headers: Readonly<Record<string, string>>, body: Buffer): Answer {
   const text = body.toString('utf8');
   return {
     status,
@@ -77,108 +77,31 @@ function toAnswer(status: number, headers: Record<string, string>, body: Buffer)
   };
 }
 
-/** A connection on which a test writes bytes as it likes and reads answers one by one. It never closes its side by itself. */
-export interface RawConnection extends Disposable {
-  readonly socket: Socket;
-  write(bytes: string | Uint8Array): void;
-  /** The next whole answer; `to: 'HEAD'` says that it has no body. Rejects when the connection ends before. */
+/** A raw connection whose answers are read as those of `call`. */
+export interface RawConnection extends Omit<RawBytes, 'read'> {
   read(to?: 'HEAD'): Promise<Answer>;
-  /** Resolves when `accepts` takes what has come and was not read; rejects when the connection ends before. */
-  received(accepts: (text: string) => boolean): Promise<void>;
-  /** All that comes, read answers excepted, until the other side closes. */
-  readonly rest: Promise<Buffer>;
-  /** True when the other side has closed. */
-  isClosed(): boolean;
+  /** Resolves when the server has read what was written: it has answered a request on another connection since. */
+  idle(): Promise<void>;
 }
 
 export async function openRaw(port: number): Promise<RawConnection> {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
-  await once(socket, 'connect');
-  let received = Buffer.alloc(0);
-  let isClosed = false;
-  let wake: () => void = () => undefined;
-  socket.on('data', (chunk: Buffer) => {
-    received = Buffer.concat([received, chunk]);
-    wake();
-  });
-  socket.on('error', () => undefined);
-  const rest = new Promise<Buffer>((resolve) => {
-    const end = () => {
-      isClosed = true;
-      resolve(received);
-      wake();
-    };
-    socket.once('end', end);
-    socket.once('close', end);
-  });
-  /** What `look` finds in the bytes that have come, as soon as it finds something. */
-  async function until<T>(look: () => T | undefined): Promise<T> {
-    for (;;) {
-      const found = look();
-      if (found !== undefined) return found;
-      if (isClosed)
-        throw new Error(`the connection ended in the middle: ${JSON.stringify(received.toString('latin1'))}`);
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-  }
-
+  const connection = await openRawConnection(port);
   return {
-    socket,
-    rest,
-    isClosed: () => isClosed,
-    write: (bytes) => void socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes),
+    ...connection,
     read: async (to) => {
-      const parsed = await until(() => parseAnswer(received, to));
-      received = received.subarray(parsed.length);
-      return parsed.answer;
+      const { status, headers, body } = await connection.read(to);
+      return toAnswer(status, headers, body);
     },
-    received: async (accepts) => {
-      await until(() => accepts(received.toString('latin1')) || undefined);
+    idle: async () => {
+      // Twice, for what is written here may reach the server's kernel only after the first has been accepted.
+      for (let round = 0; round < 2; round += 1) await askForHealth(port);
     },
-    [Symbol.dispose]: () => void socket.destroy(),
   };
 }
 
-/** The first answer in `bytes` when it is whole. Knows `content-length` and chunks, since a test must not trust a client's mercy. */
-function parseAnswer(bytes: Buffer, to: 'HEAD' | undefined): { answer: Answer; length: number } | undefined {
-  const headEnd = bytes.indexOf('\r\n\r\n');
-  if (headEnd < 0) return undefined;
-  const [statusLine = '', ...fields] = bytes.toString('latin1', 0, headEnd).split('\r\n');
-  const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(statusLine)?.[1]);
-  if (Number.isNaN(status)) throw new Error(`no HTTP answer: ${JSON.stringify(statusLine)}`);
-  const headers: Record<string, string> = {};
-  for (const field of fields) {
-    const colon = field.indexOf(':');
-    const name = field.slice(0, colon).toLowerCase();
-    const value = field.slice(colon + 1).trim();
-    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
-  }
-  const start = headEnd + 4;
-  const bodyless = to === 'HEAD' || status < 200 || status === 204 || status === 304;
-  const body = bodyless ? { bytes: Buffer.alloc(0), end: start } : parseBody(bytes, start, headers);
-  return body === undefined ? undefined : { answer: toAnswer(status, headers, body.bytes), length: body.end };
-}
-
-function parseBody(
-  bytes: Buffer,
-  start: number,
-  headers: Readonly<Record<string, string>>,
-): { bytes: Buffer; end: number } | undefined {
-  if (headers['transfer-encoding'] !== 'chunked') {
-    const end = start + Number(headers['content-length'] ?? 0);
-    return bytes.length < end ? undefined : { bytes: bytes.subarray(start, end), end };
-  }
-  const chunks: Buffer[] = [];
-  for (let position = start; ; ) {
-    const lineEnd = bytes.indexOf('\r\n', position);
-    if (lineEnd < 0) return undefined;
-    const size = Number.parseInt(bytes.toString('latin1', position, lineEnd), 16);
-    const next = lineEnd + 2 + size + 2;
-    if (bytes.length < next) return undefined;
-    if (size === 0) return { bytes: Buffer.concat(chunks), end: next };
-    chunks.push(bytes.subarray(lineEnd + 2, lineEnd + 2 + size));
-    position = next;
-  }
+async function askForHealth(port: number): Promise<void> {
+  const outgoing = httpRequest({ host: '127.0.0.1', port, path: '/healthz', agent: false });
+  outgoing.end();
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  await collect(response);
 }

@@ -28,6 +28,11 @@ export class CountedHistogram extends Histogram {
     return { name: this.#name, help: this.#help, type: 'histogram', values: this.#values() };
   }
 
+  /** What a registry asks for its values. */
+  override async get() {
+    return { ...this.getForPromString(), aggregator: 'sum' } as unknown as Awaited<ReturnType<Histogram['get']>>;
+  }
+
   #values(): HistogramValue[] {
     const values: HistogramValue[] = [];
     let below = 0;

@@ -1,6 +1,6 @@
 import { verifyKeyDigest } from '@postern/auth';
 import type { SqliteCallJournal } from '@postern/db';
-import type { AgentsPort, CallJournal, DbRepositories, DirectoryPort } from '@postern/db/ports';
+import type { AgentsPort, CallJournal, DbRepositories, DirectoryPort, RunInTransaction } from '@postern/db/ports';
 import { createUndiciTransport, poolPrefix, type Transport } from '@postern/proxy-runtime';
 import { createTargetGuard, isOwnListener, type Resolve } from '@postern/ssrf-guard';
 import {
@@ -13,14 +13,17 @@ import {
   type Vault,
 } from '@postern/vault';
 import { createArrivalHosts } from './arrival-hosts.ts';
+import { BodyMemory } from './body/body-memory.ts';
 import { type CompiledTenant, createTenantCompiler } from './directory/compiled-tenant.ts';
 import { Directory } from './directory/directory.ts';
 import { type SecretVersion, secretVersion } from './directory/secret-version.ts';
 import { staleIntegrations } from './directory/stale-integrations.ts';
-import type { Gateway } from './gateway.ts';
+import type { CallLog, Gateway } from './gateway.ts';
 import { createMetrics } from './metrics.ts';
 import { Refusals } from './refusals.ts';
 import { createRequestIds } from './request-id.ts';
+import { createRotatedSecretStore } from './tokens/store-rotated-secret.ts';
+import { TokenKeeper } from './tokens/token-keeper.ts';
 import { createTrustedProxies } from './trusted-proxies.ts';
 import type { WideEvent } from './wide-event.ts';
 
@@ -35,6 +38,13 @@ export interface PartsOptions {
   readonly publicHost?: string;
   /** Milliseconds that never go back. */
   readonly directoryClock?: () => number;
+  /** Milliseconds since the epoch, for credentials. */
+  readonly now?: () => number;
+  /** Milliseconds that never go back, for minted tokens. */
+  readonly tokenClock?: () => number;
+  readonly wrapTransaction?: (run: RunInTransaction) => RunInTransaction;
+  /** Memory of all bodies together. */
+  readonly bodyMemoryBytes?: number;
   /** How long the directory waits for the store. */
   readonly storeTimeoutMs?: number;
 }
@@ -42,6 +52,7 @@ export interface PartsOptions {
 export interface Ground {
   readonly repositories: DbRepositories;
   readonly journal: SqliteCallJournal;
+  readonly runInTransaction: RunInTransaction;
   readonly keyRing: KeyRing;
   readonly spoolFolder: string;
 }
@@ -81,30 +92,55 @@ export function composeParts(ground: Ground, options: PartsOptions): Parts {
     onCall: () => undefined,
   } as unknown as Parts;
   const directory = createDirectory(ground, options, { transport, parts });
-  const gateway: Gateway = {
-    directory,
+  const { now = Date.now } = options;
+  const path = {
     journal: options.wrapJournal?.(journal) ?? journal,
     guard: createTargetGuard({ resolve: options.resolve ?? resolveLoopback }),
+    viaName: 'postern-test',
+    isOwnListener: (address: string, port: number) => isOwnListener(address, port, parts.state.listeners),
+    now,
+    newRequestId: createRequestIds(Date.now),
+  };
+  const metrics = createMetrics(
+    () => 0,
+    () => directory.integrations(),
+  );
+  const log: CallLog = {
+    call: (event) => {
+      parts.calls.push(event);
+      parts.onCall();
+    },
+    error: (error, doing) => parts.faults.push({ doing, error }),
+  };
+  const storeRotatedSecret = createRotatedSecretStore({
+    repositories,
+    runInTransaction: options.wrapTransaction?.(ground.runInTransaction) ?? ground.runInTransaction,
+    vault,
+    now,
+    onChange: (tenant) => {
+      secrets.drop(tenant);
+      directory.changed(tenant);
+    },
+  });
+  const clock = options.tokenClock === undefined ? {} : { clock: options.tokenClock };
+  const gateway: Gateway = {
+    ...path,
+    directory,
     secrets,
+    tokens: new TokenKeeper({ path, secrets, storeRotatedSecret, log, metrics, ...clock }),
     transport,
     refusals: new Refusals(journal, Date.now, 'default'),
-    arrivalHosts: createArrivalHosts(() => options.publicHost),
+    arrivalHosts: createArrivalHosts({ publicHost: () => options.publicHost, suffix: 'to.localhost' }),
     trustedProxies: createTrustedProxies(options.trustedProxies ?? []),
-    log: {
-      call: (event) => {
-        parts.calls.push(event);
-        parts.onCall();
-      },
-      error: (error, doing) => parts.faults.push({ doing, error }),
-    },
-    metrics: createMetrics(() => 0),
+    log,
+    metrics,
     spoolFolder: ground.spoolFolder,
+    bodyMemory: new BodyMemory(options.bodyMemoryBytes),
     environment: undefined,
-    viaName: 'postern-test',
     publicUrl: () => parts.state.url,
-    isOwnListener: (address, port) => isOwnListener(address, port, parts.state.listeners),
-    now: Date.now,
-    newRequestId: createRequestIds(Date.now),
+    hostSuffix: 'to.localhost',
+    ownAddress: () => undefined,
+    ownAddressesOpen: () => true,
     isStopping: () => parts.state.stopping,
   };
   return Object.assign(parts, { gateway, directory, transport, secrets, vault });
@@ -124,6 +160,7 @@ function createDirectory(
     onReplaced: (former, current) => {
       parts.replaced.push({ former, current });
       for (const name of staleIntegrations(former, current)) transport.closePools(poolPrefix(former.name, name));
+      parts.gateway.tokens.forgetStale(former, current);
     },
     onError: (error, doing) => parts.faults.push({ doing, error }),
     now: Date.now,

@@ -11,7 +11,7 @@ import {
   openSqlite,
   runInTransaction,
 } from '@postern/db';
-import type { DbContext } from '@postern/db/ports';
+import type { DbContext, RunInTransaction } from '@postern/db/ports';
 import {
   type Agent,
   agentSchema,
@@ -26,7 +26,7 @@ import {
 import { temporaryFolder } from '@postern/testing';
 import { deriveKeys, generateMasterKey, parseKeyRing, type Vault } from '@postern/vault';
 import { composeParts, type Ground, type Parts, type PartsOptions } from './gateway-parts.fixture.ts';
-import { createListener } from './listener.ts';
+import { createListener, type ListenerOptions } from './listener.ts';
 
 export const TENANT = 'default';
 
@@ -43,6 +43,7 @@ export interface TestGatewayOptions extends PartsOptions {
   readonly secrets?: Readonly<Record<string, string>>;
   readonly agent?: Partial<Agent>;
   readonly scopes?: readonly KeyScope[];
+  readonly listener?: ListenerOptions;
   /** Where the data lies; default: a temporary folder that goes with the gateway. */
   readonly folder?: string;
 }
@@ -86,7 +87,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   const { agentId, ...changes } = await configure(stored, parts, options);
   const { key, publicId } = await issueKey(stored, agentId, options.scopes ?? KEY_SCOPES);
   await parts.directory.start();
-  const server = await listen(parts);
+  const server = await listen(parts, options.listener);
   const { db, repositories, journal } = stored;
 
   let closing: Promise<void> | undefined;
@@ -134,7 +135,8 @@ async function openStore(folder: string): Promise<Stored> {
   const keyRing = parseKeyRing(generateMasterKey());
   const [hmacKey] = deriveKeys(keyRing, 'agent-key');
   if (hmacKey === undefined) throw new Error('a key ring has at least one key');
-  return { db, repositories, journal, keyRing, hmacKey };
+  const inTransaction: RunInTransaction = (operation, context) => runInTransaction(db, operation, context);
+  return { db, repositories, journal, keyRing, hmacKey, runInTransaction: inTransaction };
 }
 
 async function configure(stored: Stored, parts: Parts, options: TestGatewayOptions) {
@@ -198,11 +200,11 @@ async function issueKey(
   return made;
 }
 
-async function listen(parts: Parts): Promise<Server> {
-  const server = createListener(parts.gateway);
+async function listen(parts: Parts, options: ListenerOptions | undefined): Promise<Server> {
+  const server = createListener(parts.gateway, options);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  parts.state.url = `http://127.0.0.1:${port}`;
+  parts.state.url = `${options?.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
   parts.state.listeners.push({ address: '127.0.0.1', port });
   return server;
 }

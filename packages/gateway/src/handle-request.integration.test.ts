@@ -102,7 +102,7 @@ describe('stage 2, authenticate: refused when', () => {
     const expired = await gateway.issueKey(['call'], Date.now() - 1);
     const answer = await call({ port: gateway.port, key: expired.key }, '/to/api/x');
     expect(answer.problem()).toMatchObject({ status: 401, code: 'unauthenticated' });
-    expect(answer.headers['www-authenticate']).toBe('Bearer realm="postern"');
+    expect(answer.headers['www-authenticate']).toBe('Bearer realm="postern", Basic realm="postern"');
     const valid = await gateway.issueKey(['call'], Date.now() + 60_000);
     expect((await call({ port: gateway.port, key: valid.key }, '/to/api/x')).status).toBe(200);
   });
@@ -273,5 +273,17 @@ describe('the problem document', () => {
       retryable: false,
     });
     expect((await call(gateway, '/to/api/x')).headers['postern-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  test.each([
+    ['application/json', true],
+    ['application/json, text/plain, */*', true],
+    ['*/*', false],
+    ['application/problem+json', false],
+  ])('has the member that SDKs of JSON APIs look for, for Accept: %s: %s', async (accept, has) => {
+    await start();
+    const problem = (await call(gateway, '/to/nothing/x', { headers: { accept } })).json();
+    const error = { type: 'postern', code: 'unknown_integration', message: problem.detail };
+    expect(problem.error).toEqual(has ? error : undefined);
   });
 });

@@ -65,6 +65,7 @@ const KEPT: readonly [what: string, bytes: () => string, status: number, code: s
     'upgrade_unsupported',
   ],
   ['our own Via', () => get('/to/api/x', 'Via: 1.1 a.test, 1.1 Postern-Test\r\n'), 403, 'address_forbidden'],
+  ['another expectation', () => get('/to/api/x', 'Expect: tea\r\n'), 400, 'malformed_request'],
   ['no key', () => `GET /to/api/x HTTP/1.1\r\n${HOST}\r\n`, 401, 'unauthenticated'],
   ['an unknown integration', () => get('/to/nothing/x'), 404, 'unknown_integration'],
   ['an encoded name', () => get('/to/%61pi/x'), 404, 'unknown_integration'],
@@ -157,7 +158,7 @@ const CLOSED: readonly [what: string, bytes: () => string, status: number, code:
     400,
     'malformed_request',
   ],
-  ['another expectation', () => get('/to/api/x', 'Expect: tea\r\n'), 400, 'malformed_request'],
+  ['more than 100-continue', () => get('/to/api/x', 'Expect: 100-continue, tea\r\n'), 400, 'malformed_request'],
   ['CONNECT', () => `CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n${key()}\r\n`, 405, 'method_not_allowed'],
   ['HTTP/1.0 without Host', () => `GET /to/api/x HTTP/1.0\r\n${key()}\r\n`, 400, 'malformed_request'],
   [
@@ -265,7 +266,12 @@ describe('pipelined requests', () => {
     expect((await connection.read()).json().agent).toBe('coder');
   });
 
-  test('noise behind a call does not answer that call', async () => {
+  test.each<[string, () => string, RegExp]>([
+    ['noise', () => 'hello\r\n\r\n', /^HTTP\/1\.1 400 .*"code":"malformed_request"/s],
+    ['CONNECT', () => 'CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n', /^HTTP\/1\.1 405 /],
+    ['a head too long', () => get('/to/api/x', `X-Long: ${'a'.repeat(33_000)}\r\n`), /^HTTP\/1\.1 431 /],
+    ['a bad length', () => get('/to/api/x', 'Content-Length: -1\r\n'), /^HTTP\/1\.1 400 /],
+  ])('%s behind a call is refused after that call was answered', async (_what, noise, refusal) => {
     const release = Promise.withResolvers<void>();
     upstream.answerWith(async (_request, response) => {
       await release.promise;
@@ -275,26 +281,91 @@ describe('pipelined requests', () => {
       using connection = await openRaw(gateway.port);
       connection.write(get('/to/api/x'));
       await upstream.waitForRequests(sentBefore + 1);
-      connection.write('hello\r\n\r\n');
-      // A refusal here would be taken for the answer of the call, which has been sent.
-      expect((await connection.rest).toString('latin1')).toBe('');
+      connection.write(noise());
+      connection.write('more of it\r\n\r\n');
+      await connection.idle();
+      release.resolve();
+      expect((await connection.read()).text).toBe('late');
+      expect((await connection.rest).toString('latin1')).toMatch(refusal);
+      expect(sent()).toBe(1);
     } finally {
       release.resolve();
       upstream.answerWith(answerEcho);
     }
   });
 
+  test('a request behind the announced last one is passed over, and the answer of the last one comes', async () => {
+    using connection = await openRaw(gateway.port);
+    connection.write(get('/to/api/last', 'Connection: close\r\n') + get('/to/api/over'));
+    const answer = await connection.read();
+    expect(answer.json().url).toBe('/last');
+    expect(answer.headers['connection']).toBe('close');
+    expect((await connection.rest).toString('latin1')).toBe('');
+    expect(sent()).toBe(1);
+  });
+
   test('noise behind a call does not get into its answer', async () => {
-    upstream.answerWith((_request, response) => {
+    const { promise: over, resolve: end } = Promise.withResolvers<void>();
+    upstream.answerWith(async (_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+      await over;
+      response.end('data: 2\n\n');
     });
     try {
       using connection = await openRaw(gateway.port);
       connection.write(get('/to/api/x'));
       await connection.received((text) => text.includes('data: 1'));
       connection.write('hello\r\n\r\n');
-      expect((await connection.rest).toString('latin1')).not.toContain('malformed_request');
+      await connection.idle();
+      end();
+      expect((await connection.read()).text).toBe('data: 1\n\ndata: 2\n\n');
+      expect((await connection.rest).toString('latin1')).toMatch(/^HTTP\/1\.1 400 /);
     } finally {
+      end();
+      upstream.answerWith(answerEcho);
+    }
+  });
+
+  test('a body that breaks off behind a call is refused in its turn', async () => {
+    const release = Promise.withResolvers<void>();
+    upstream.answerWith(async (_request, response) => {
+      await release.promise;
+      response.end('late');
+    });
+    try {
+      using connection = await openRaw(gateway.port);
+      connection.write(get('/to/api/x'));
+      await upstream.waitForRequests(sentBefore + 1);
+      connection.write(`POST /to/api/y HTTP/1.1\r\n${HOST}${key()}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\nzz\r\n`);
+      await connection.idle();
+      release.resolve();
+      expect((await connection.read()).text).toBe('late');
+      expect((await connection.read()).problem()).toMatchObject({ status: 400, code: 'malformed_request' });
+      expect((await connection.rest).toString('latin1')).toBe('');
+      expect(sent()).toBe(1);
+    } finally {
+      release.resolve();
+      upstream.answerWith(answerEcho);
+    }
+  });
+
+  test('a client that sends without end and never waits is cut, and no call of its is lost to another', async () => {
+    const release = Promise.withResolvers<void>();
+    upstream.answerWith(async (_request, response) => {
+      await release.promise;
+      response.end('late');
+    });
+    try {
+      using connection = await openRaw(gateway.port);
+      connection.write(get('/to/api/x').repeat(101));
+      await upstream.waitForRequests(sentBefore + 1);
+      await connection.idle();
+      expect(connection.isClosed()).toBe(false);
+      connection.write(get('/to/api/x'));
+      expect((await connection.rest).toString('latin1')).toBe('');
+      expect(sent()).toBe(1);
+    } finally {
+      release.resolve();
       upstream.answerWith(answerEcho);
     }
   });

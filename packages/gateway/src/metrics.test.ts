@@ -1,3 +1,4 @@
+import { createLane, createUndiciTransport } from '@postern/proxy-runtime';
 import { describe, expect, it } from 'vitest';
 import { createMetrics } from './metrics.ts';
 import { WideEvent } from './wide-event.ts';
@@ -36,6 +37,42 @@ describe('metrics', () => {
     expect(text).toContain('postern_call_seconds_bucket{le="30"} 2\n');
     expect(text).toContain('postern_call_seconds_bucket{le="+Inf"} 3\n');
     expect(text).toContain('postern_call_seconds_count 3\n');
+  });
+
+  it('tell how full each integration is and how its breaker stands, the worst where two tenants use one name', async () => {
+    const transport = createUndiciTransport();
+    const limits = { responseBytes: 1, streamBytes: 1, concurrency: 4 };
+    const timeouts = { connectMs: 1, firstByteMs: 1, totalMs: 1, idleMs: 1, streamMs: 1 };
+    const lane = createLane({ transport, timeouts, limits, baseUrl: 'https://api.test' });
+    const full = { ...lane, inFlight: 3, breakerState: 'open' as const };
+    const probed = { ...lane, inFlight: 1, breakerState: 'half_open' as const };
+    let lanes = [
+      { name: 'api', lane },
+      { name: 'api', lane: full },
+      { name: 'api', lane },
+      { name: 'other', lane: probed },
+    ];
+    const metrics = createMetrics(
+      () => 0,
+      () => lanes,
+    );
+    const text = await metrics.text();
+    expect(text).toContain('postern_upstream_saturation{integration="api"} 0.75\n');
+    expect(text).toContain('postern_upstream_saturation{integration="other"} 0.25\n');
+    expect(text).toContain('postern_upstream_breaker_state{integration="api"} 2\n');
+    expect(text).toContain('postern_upstream_breaker_state{integration="other"} 1\n');
+    lanes = [{ name: 'other', lane }];
+    const later = await metrics.text();
+    expect(later).toContain('postern_upstream_breaker_state{integration="other"} 0\n');
+    expect(later, 'an integration that is gone is not told of').not.toContain('"api"');
+    await transport.close();
+  });
+
+  it('count further attempts by integration', async () => {
+    const metrics = createMetrics(() => 0);
+    metrics.countRetry('api');
+    metrics.countRetry('api');
+    expect(await metrics.text()).toContain('postern_upstream_retries_total{integration="api"} 2\n');
   });
 
   it('tell the age of the oldest entry that is not durable', async () => {

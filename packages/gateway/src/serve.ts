@@ -14,6 +14,8 @@ import type { WideEvent } from './wide-event.ts';
  */
 export async function serveRequest(gateway: Gateway, client: ClientExchange): Promise<void> {
   const event = newWideEvent(gateway, client);
+  const { tracing } = gateway;
+  if (tracing !== undefined) event.trace = tracing.begin(event, client);
   try {
     await handleRequest(gateway, client, event);
   } catch (error) {
@@ -22,6 +24,7 @@ export async function serveRequest(gateway: Gateway, client: ClientExchange): Pr
   const latencyMs = performance.now() - event.startedMs;
   gateway.metrics.countCall(event, latencyMs / 1_000);
   gateway.log.call(event, latencyMs);
+  if (tracing !== undefined) tracing.end(event, client, latencyMs);
 }
 
 function asRejection(gateway: Gateway, error: unknown, event: WideEvent): Rejection {

@@ -4,29 +4,54 @@ import type { Socket } from 'node:net';
 /** How often connections that have become idle meanwhile are closed. */
 const IDLE_SWEEP_MS = 50;
 
-const tracked = new WeakMap<Server, Set<Socket>>();
+interface Tracked {
+  /** The sockets that carry HTTP. */
+  readonly connections: Set<Socket>;
+  /** With TLS: sockets on which none of those stands yet. */
+  readonly shakingHands: Set<Socket>;
+}
+
+const tracked = new WeakMap<Server, Tracked>();
 
 /** Notes the connections of a server, from before it listens: Node itself tells only of those that have sent something. */
 export function trackConnections(server: Server): void {
   const connections = new Set<Socket>();
-  tracked.set(server, connections);
-  const track = (socket: Socket) => {
-    connections.add(socket);
-    socket.once('close', () => connections.delete(socket));
-  };
-  // With TLS the sockets that carry HTTP are those above; the ones below close with them.
-  server.on('setSecureContext' in server ? 'secureConnection' : 'connection', track);
+  const shakingHands = new Set<Socket>();
+  tracked.set(server, { connections, shakingHands });
+  if (!('setSecureContext' in server)) {
+    server.on('connection', (socket: Socket) => note(connections, socket));
+    return;
+  }
+  server.on('connection', (socket: Socket) => note(shakingHands, socket));
+  server.on('secureConnection', (socket: Socket) => {
+    note(connections, socket);
+    const { _parent: below } = socket as { _parent?: Socket };
+    if (below !== undefined) shakingHands.delete(below);
+  });
 }
+
+function note(sockets: Set<Socket>, socket: Socket): void {
+  sockets.add(socket);
+  socket.once('close', () => sockets.delete(socket));
+}
+
+/** The sockets that carry HTTP now. */
+export function connectionsOf(server: Server): ReadonlySet<Socket> {
+  return tracked.get(server)?.connections ?? NO_SOCKETS;
+}
+
+const NO_SOCKETS: ReadonlySet<Socket> = new Set();
 
 /**
  * Stops accepting, closes connections on which no call runs (also those that never sent a whole head), lets the calls in flight
  * end, and cuts what still runs after `graceMs`. Resolves when the last connection is gone.
  */
 export function stopListener(server: Server, graceMs: number): Promise<void> {
-  const connections = tracked.get(server) ?? new Set();
+  const { connections, shakingHands } = tracked.get(server) ?? { connections: NO_SOCKETS, shakingHands: NO_SOCKETS };
   return new Promise((resolve) => {
     const closeIdle = () => {
       for (const socket of connections) if (isIdle(socket)) socket.destroy();
+      for (const socket of shakingHands) socket.destroy();
     };
     const sweep = setInterval(closeIdle, IDLE_SWEEP_MS);
     const cut = setTimeout(() => {

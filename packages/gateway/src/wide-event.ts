@@ -1,4 +1,5 @@
 import type { CallKind, Outcome } from '@postern/schemas';
+import type { CallTrace } from './call-trace.ts';
 
 /**
  * What is known of one call, filled by the stages as they learn it and read once at its end: by the log line, the metrics and,
@@ -31,8 +32,14 @@ export class WideEvent {
   address: string | undefined = undefined;
   /** An intent stands in the log: from here on an outcome entry must close it. */
   intentRecorded = false;
+  /** How many attempts at the upstream were begun, when it was more than one. */
+  attempt: number | undefined = undefined;
+  /** Digest of a body that passed as it came, once all of it has. */
+  argsHash: string | undefined = undefined;
   status: number | undefined = undefined;
   code: string | undefined = undefined;
+  /** undefined while nobody asks for traces. */
+  trace: CallTrace | undefined = undefined;
 
   constructor(requestId: string, receivedAt: number, startedMs: number) {
     this.requestId = requestId;

@@ -57,6 +57,8 @@ export interface EntryDraft {
   readonly status?: number;
   readonly code?: string;
   readonly latencyMs?: number;
+  /** In the outcome of an action with `body: stream`: `sha-256:` and hex of the body's bytes, when all of them have passed. */
+  readonly argsHash?: string;
   /** The judged addresses of the target. */
   readonly addresses?: readonly string[];
   /** How many like it this entry stands for (unauthenticated refusals, once a minute per address). */

@@ -25,7 +25,13 @@ export {
   type ValueSource,
   valueSourceSchema,
 } from './config-document.ts';
-export { type Credential, credentialSchema } from './credential.ts';
+export {
+  type Credential,
+  credentialSchema,
+  JWT_ALGORITHMS,
+  type JwtAlgorithm,
+  secretNamesOf,
+} from './credential.ts';
 export type { RejectionDetails, RejectionOptions, ValidationIssue } from './errors.ts';
 export { ERROR_CODES, ERROR_KINDS, type ErrorCode, type ErrorKind, Rejection } from './errors.ts';
 export { type ExecuteRequest, executeRequestSchema } from './execute.ts';
@@ -37,6 +43,7 @@ export {
   integrationSchema,
   RISK_TIERS,
 } from './integration.ts';
+export { formatListenAddress, type ListenAddress, listenAddressSchema, parseListenAddress } from './listen-address.ts';
 export {
   base64Schema,
   cidrSchema,

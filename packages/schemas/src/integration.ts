@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { credentialSchema } from './credential.ts';
+import { listenAddressSchema } from './listen-address.ts';
 import { cidrSchema, environmentSchema, hostSchema, methodSchema, nameSchema, uniqueList } from './names.ts';
 
 const milliseconds = z.int().min(1).max(86_400_000);
@@ -17,6 +18,12 @@ export const actionSchema = z.strictObject({
   risk: z.enum(RISK_TIERS).optional().describe('The risk tier'),
   approval: z.enum(['none', 'required']).default('none').describe('required: acts as a require_approval rule'),
   volatile: uniqueList(z.string().min(1).max(128)).default([]).describe('Header names left out of the descriptor'),
+  body: z
+    .enum(['stream'])
+    .optional()
+    .describe(
+      'stream: the body passes as it comes instead of being received first; then no idempotency key, approval or execute',
+    ),
 });
 
 const timeoutsSchema = z.strictObject({
@@ -25,6 +32,18 @@ const timeoutsSchema = z.strictObject({
   totalMs: milliseconds.default(30_000).describe('To the last byte of an ordinary response'),
   idleMs: milliseconds.default(60_000).describe('Between two pieces of an event stream'),
   streamMs: milliseconds.default(3_600_000).describe('The whole life of an event stream'),
+});
+
+const retrySchema = z.strictObject({
+  attempts: z.int().min(1).max(10).default(3).describe('Tries at the upstream, the first included; 1: none again'),
+  baseMs: z.int().min(0).max(86_400_000).default(200).describe('The wait before the second try, at most'),
+  maxMs: z.int().min(0).max(86_400_000).default(5_000).describe('What that wait, doubled with each try, never passes'),
+});
+
+const breakerSchema = z.strictObject({
+  failures: z.int().min(1).max(1_000).default(5).describe('Failed tries within windowMs that suspend calls'),
+  windowMs: milliseconds.default(10_000).describe('How long a failure is remembered'),
+  openMs: milliseconds.default(30_000).describe('How long calls are suspended before one may try again'),
 });
 
 const limitsSchema = z.strictObject({
@@ -64,10 +83,20 @@ export const integrationSchema = z.strictObject({
   disabled: z.boolean().default(false),
   credential: credentialSchema.default({ type: 'none' }),
   timeouts: timeoutsSchema.prefault({}),
+  retry: retrySchema.prefault({}),
+  breaker: breakerSchema.prefault({}),
   limits: limitsSchema.prefault({}),
   network: networkSchema.prefault({}),
   tls: tlsSchema.prefault({}),
   headers: headersSchema.prefault({}),
+  scrub: z
+    .boolean()
+    .default(true)
+    .describe('Search answers for what was injected and take it out; false: they pass unsearched'),
+  listen: listenAddressSchema
+    .nullable()
+    .default(null)
+    .describe('An own address of this integration, such as 127.0.0.1:8101; set by an instance owner alone'),
   actions: z.array(actionSchema).default([]),
 });
 

@@ -1,5 +1,6 @@
 import type { Exchange, ExchangeSink, RedirectScope } from '@postern/proxy-runtime';
 import type { Gateway } from '../gateway.ts';
+import { linkBase } from '../link-base.ts';
 import type { GuardedCall } from '../stages/guard-target.ts';
 import type { CredentialedCall } from '../stages/inject-credential.ts';
 
@@ -18,10 +19,23 @@ export interface Answer extends ExchangeSink {
 
 /** Where links of the call's answer may lead, and what they become. */
 export function linkScope(gateway: Gateway, { allowed }: GuardedCall): RedirectScope {
-  const { integration, target } = allowed.call;
+  const { caller, integration, target } = allowed.call;
   return {
     requestUrl: target.hasQuery ? target.url.slice(0, target.url.indexOf('?')) : target.url,
     base: integration.lane.base,
-    prefix: `${gateway.publicUrl()}/to/${integration.name}`,
+    prefix: linkBase(gateway, caller.request.arrival, integration.name),
   };
+}
+
+/** Answers to HEAD and with these statuses have no body, whatever their head says (RFC 9110 section 6.4.1). */
+export function hasBody(status: number, method: string): boolean {
+  return status !== 204 && status !== 304 && method !== 'HEAD';
+}
+
+/**
+ * How much an encoded body may unfold to while it is searched, for a limit on its encoded bytes. What people send unfolds less: JSON
+ * about tenfold. A bomb of gzip unfolds a thousandfold, one of brotli without end.
+ */
+export function decodedBytesMax(encodedBytesMax: number): number {
+  return encodedBytesMax * 16;
 }

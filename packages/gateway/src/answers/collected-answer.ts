@@ -1,11 +1,18 @@
 import { type Exchange, filterResponseHeaders, UpstreamFailure } from '@postern/proxy-runtime';
+import { ChunkList } from '../body/chunk-list.ts';
 import type { ClientExchange } from '../client-exchange.ts';
 import type { Gateway } from '../gateway.ts';
+import { type ContentCoding, contentCoding } from '../scrub/content-coding.ts';
+import type { EchoMatcher } from '../scrub/echo-matcher.ts';
+import { EncodedSearch, type SearchFault } from '../scrub/encoded-search.ts';
+import { prepareScrub } from '../scrub/prepare-scrub.ts';
+import { scrubHeaders } from '../scrub/scrub-headers.ts';
 import type { GuardedCall } from '../stages/guard-target.ts';
 import type { CredentialedCall } from '../stages/inject-credential.ts';
 import { type Ending, ForwardRejection, settle } from '../stages/settle.ts';
-import { type Answer, type Completion, linkScope } from './answer.ts';
+import { type Answer, type Completion, decodedBytesMax, hasBody, linkScope } from './answer.ts';
 import { rewriteLinks } from './rewrite-links.ts';
+import { type WithheldReason, withhold } from './withheld-answer.ts';
 
 export interface CollectedResponse {
   readonly status: number;
@@ -17,15 +24,19 @@ export interface CollectedResponse {
 /** Collects the whole answer, within `responseBytes`, for a way in that answers with a document. */
 export class CollectedAnswer implements Answer {
   readonly #client: ClientExchange;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #chunks = new ChunkList();
   #gateway!: Gateway;
   #call!: GuardedCall;
   #completion!: Completion;
   #exchange: Exchange | undefined;
-  #byteLength = 0;
+  #matcher: EchoMatcher | undefined;
+  #coding: ContentCoding = 'identity';
+  #search: EncodedSearch | undefined;
   #status = 0;
   #headers: readonly string[] = [];
   #isOver = false;
+  /** Of the memory of all bodies; until the document that is made of it has gone out. */
+  #heldBytes = 0;
   #collected: CollectedResponse | undefined;
 
   constructor(client: ClientExchange) {
@@ -37,11 +48,12 @@ export class CollectedAnswer implements Answer {
     return this.#collected;
   }
 
-  begin(gateway: Gateway, { intent }: CredentialedCall, completion: Completion): boolean {
+  begin(gateway: Gateway, call: CredentialedCall, completion: Completion): boolean {
     this.#gateway = gateway;
-    this.#call = intent.guarded;
+    this.#call = call.intent.guarded;
     this.#completion = completion;
-    this.#client.response.on('close', this.#onClose);
+    this.#matcher = prepareScrub(call);
+    this.#client.response.on('close', this.#onClose).once('close', () => gateway.bodyMemory.give(this.#heldBytes));
     if (!this.#client.response.destroyed) return true;
     this.#finish({ result: 'not_sent', code: 'client_gone' });
     return false;
@@ -52,39 +64,55 @@ export class CollectedAnswer implements Answer {
   }
 
   onHead(status: number, headers: string[]): void {
+    if (this.#isOver) return;
     this.#status = status;
-    const passed = filterResponseHeaders(headers, this.#call.allowed.call.integration.headerPolicy);
+    const { call } = this.#call.allowed;
+    const passed = filterResponseHeaders(headers, call.integration.headerPolicy);
     rewriteLinks(passed, () => linkScope(this.#gateway, this.#call));
     this.#headers = passed;
+    if (this.#matcher === undefined) return;
+    scrubHeaders(passed, this.#matcher);
+    if (!hasBody(status, call.method)) return;
+    this.#coding = contentCoding(headers);
+    if (this.#coding === 'unknown') this.#withhold('coding');
   }
 
   onData(chunk: Uint8Array): boolean {
     if (this.#isOver) return true;
-    this.#byteLength += chunk.byteLength;
-    if (this.#byteLength > this.#call.allowed.call.integration.spec.limits.responseBytes) {
-      this.#exchange?.abort();
-      this.onFailure(
-        new UpstreamFailure({
-          code: 'response_too_large',
-          sentBytes: 'some',
-          headPassed: false,
-          detail: 'a stream outgrew responseBytes',
-        }),
-      );
-      return true;
-    }
-    this.#chunks.push(chunk);
+    const { responseBytes } = this.#call.allowed.call.integration.spec.limits;
+    if (this.#chunks.byteLength + chunk.byteLength > responseBytes)
+      return this.#outgrow('a stream outgrew responseBytes');
+    if (!this.#gateway.bodyMemory.take(chunk.byteLength))
+      return this.#outgrow('the bodies of other calls fill the memory');
+    this.#heldBytes += chunk.byteLength;
+    this.#chunks.add(chunk);
+    return true;
+  }
+
+  #outgrow(detail: string): true {
+    this.#exchange?.abort();
+    this.onFailure(new UpstreamFailure({ code: 'response_too_large', sentBytes: 'some', headPassed: false, detail }));
     return true;
   }
 
   onEnd(): void {
     if (this.#isOver) return;
-    this.#collected = {
-      status: this.#status,
-      headers: this.#headers,
-      body: Buffer.concat(this.#chunks, this.#byteLength),
-    };
-    this.#finish({ result: 'done', status: this.#status });
+    if (this.#coding === 'identity' || this.#coding === 'unknown' || this.#matcher === undefined) {
+      this.#complete();
+      return;
+    }
+    const { spec } = this.#call.allowed.call.integration;
+    this.#search = new EncodedSearch(
+      { matcher: this.#matcher, coding: this.#coding, decodedBytesMax: decodedBytesMax(spec.limits.responseBytes) },
+      {
+        onPassed: () => undefined,
+        onReady: () => undefined,
+        onSearched: () => this.#complete(),
+        onFault: (fault: SearchFault) => this.#withhold(fault),
+      },
+    );
+    for (const chunk of this.#chunks.pieces) this.#search.push(chunk);
+    this.#search.end();
   }
 
   onFailure(failure: UpstreamFailure): void {
@@ -92,6 +120,20 @@ export class CollectedAnswer implements Answer {
     this.#gateway.metrics.countUpstreamError(failure.code);
     this.#leave();
     this.#completion.reject(new ForwardRejection(failure));
+  }
+
+  /** An encoded body was searched, and passes as it is. */
+  #complete(): void {
+    const collected = this.#chunks.concat();
+    const body = this.#coding === 'identity' ? (this.#matcher?.scrubBytes(collected) ?? collected) : collected;
+    this.#collected = { status: this.#status, headers: this.#headers, body };
+    this.#finish({ result: 'done', status: this.#status });
+  }
+
+  #withhold(reason: WithheldReason): void {
+    this.#exchange?.abort();
+    this.#leave();
+    this.#completion.reject(withhold(this.#gateway, this.#call.allowed.call.caller.request.event, reason));
   }
 
   #onClose = (): void => {
@@ -108,6 +150,7 @@ export class CollectedAnswer implements Answer {
 
   #leave(): void {
     this.#isOver = true;
+    this.#search?.close();
     this.#client.response.off('close', this.#onClose);
   }
 }

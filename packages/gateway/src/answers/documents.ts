@@ -19,13 +19,24 @@ export function answerProblem(client: ClientExchange, rejection: Rejection, requ
   }
   const problem = toProblem(rejection, requestId);
   // `allow` is a header's to tell.
-  send(client, problem.status, problemHeaders(problem), JSON.stringify({ ...problem, allow: undefined }));
+  const document = { ...problem, allow: undefined, error: errorMember(client, problem) };
+  send(client, problem.status, problemHeaders(problem), JSON.stringify(document));
+}
+
+/**
+ * SDKs of JSON APIs look for what went wrong in a member `error`. Stripe's looks nowhere else, not at the status either: without it a
+ * refused call would be a success to its caller. For clients that ask for JSON alone; RFC 9457 section 3.2 lets others pass it over.
+ */
+function errorMember({ request }: ClientExchange, { code, detail }: Problem): object | undefined {
+  if (request.headers.accept?.includes('application/json') !== true) return undefined;
+  return { type: 'postern', code, message: detail };
 }
 
 function problemHeaders(problem: Problem): string[] {
   const headers = ['content-type', PROBLEM_MEDIA_TYPE, 'postern-request-id', problem.requestId];
-  // RFC 9110 section 11.6.1: a 401 names the scheme.
-  if (problem.status === 401) headers.push('www-authenticate', 'Bearer realm="postern"');
+  // RFC 9110 section 11.6.1: a 401 names the schemes. git and wget send the password of their URL only where Basic is offered.
+  if (problem.status === 401)
+    headers.push('www-authenticate', 'Bearer realm="postern"', 'www-authenticate', 'Basic realm="postern"');
   // RFC 9110 section 15.5.6: a 405 tells the methods that are allowed.
   if (problem.allow !== undefined) headers.push('allow', problem.allow.join(', '));
   if (problem.retryAfterSeconds !== undefined) headers.push('retry-after', String(problem.retryAfterSeconds));
@@ -47,12 +58,14 @@ function send(client: ClientExchange, status: number, headers: string[], text: s
 const LINGER_MS = 5_000;
 
 /**
- * Answers now and ends when the client has sent its request: an end over unread bytes would reset the connection, and the client
- * might lose the answer.
+ * Answers now, says that nothing more will come, and lets the client end: RFC 9112 section 9.6. To close over unread bytes would
+ * reset the connection, and the client might lose the answer.
  */
 function endAfterRequest({ request, response }: ClientExchange, body: Uint8Array): void {
+  const { socket } = request;
   if (request.method === 'HEAD') response.flushHeaders();
   else response.write(body);
+  socket.end();
   const end = () => {
     clearTimeout(timer);
     response.end();

@@ -17,7 +17,11 @@ beforeAll(async () => {
       else socket.write(bytes, 'latin1');
     }
   });
-  gateway = await startTestGateway({ integrations: [{ name: 'api', baseUrl: upstream.url, network: LOOPBACK }] });
+  // It fails at every call: each is to reach it, and once.
+  const persistent = { retry: { attempts: 1 }, breaker: { failures: 1_000 } };
+  gateway = await startTestGateway({
+    integrations: [{ name: 'api', baseUrl: upstream.url, network: LOOPBACK, ...persistent }],
+  });
 });
 
 afterAll(async () => {

@@ -2,25 +2,42 @@ import type { ServerResponse } from 'node:http';
 import { type Exchange, filterResponseHeaders, type UpstreamFailure } from '@postern/proxy-runtime';
 import type { ClientExchange } from '../client-exchange.ts';
 import type { Gateway } from '../gateway.ts';
+import { contentCoding } from '../scrub/content-coding.ts';
+import type { EchoMatcher } from '../scrub/echo-matcher.ts';
+import { EncodedSearch, type EncodedSearchOwner, type SearchFault } from '../scrub/encoded-search.ts';
+import { prepareScrub } from '../scrub/prepare-scrub.ts';
+import { scrubHeaders } from '../scrub/scrub-headers.ts';
+import { StreamScrubber } from '../scrub/stream-scrubber.ts';
 import type { GuardedCall } from '../stages/guard-target.ts';
 import type { CredentialedCall } from '../stages/inject-credential.ts';
-import { type Ending, ForwardRejection, resultOf, settle } from '../stages/settle.ts';
-import { type Answer, type Completion, linkScope } from './answer.ts';
+import { codeOf, type Ending, ForwardRejection, resultOf, settle } from '../stages/settle.ts';
+import { type Answer, type Completion, decodedBytesMax, hasBody, linkScope } from './answer.ts';
+import { passTrailers, takesTrailers } from './pass-trailers.ts';
 import { rewriteLinks } from './rewrite-links.ts';
+import { withhold } from './withheld-answer.ts';
 
 /**
  * Passes the answer on as it comes, at the client's pace.
  *
  * States: waiting → head passed → over. A failure while waiting is thrown to the caller of `forward`; after the head the
  * connection is cut, so that the client can tell. A client that leaves aborts the upstream call.
+ *
+ * What was injected is taken out on the way. An encoded body is searched aside first, so its end may come after the upstream's.
  */
-export class StreamedAnswer implements Answer {
+export class StreamedAnswer implements Answer, EncodedSearchOwner {
   readonly #response: ServerResponse;
   readonly #extraHeaders: readonly string[];
   #gateway!: Gateway;
   #call!: GuardedCall;
   #completion!: Completion;
   #exchange: Exchange | undefined;
+  #matcher: EchoMatcher | undefined;
+  /** Of a plain body that comes in more than one piece. */
+  #scrubber: StreamScrubber | undefined;
+  /** Of an encoded body. */
+  #search: EncodedSearch | undefined;
+  #trailers: string[] | undefined;
+  #awaitsDrain = false;
   #status: number | undefined;
   #bytesLeft = Number.POSITIVE_INFINITY;
   #isOver = false;
@@ -31,10 +48,11 @@ export class StreamedAnswer implements Answer {
     this.#extraHeaders = extraHeaders;
   }
 
-  begin(gateway: Gateway, { intent }: CredentialedCall, completion: Completion): boolean {
+  begin(gateway: Gateway, call: CredentialedCall, completion: Completion): boolean {
     this.#gateway = gateway;
-    this.#call = intent.guarded;
+    this.#call = call.intent.guarded;
     this.#completion = completion;
+    this.#matcher = prepareScrub(call);
     this.#response.on('close', this.#onClose);
     if (!this.#response.destroyed) return true;
     this.#finish({ result: 'not_sent', code: 'client_gone' });
@@ -47,10 +65,14 @@ export class StreamedAnswer implements Answer {
 
   onHead(status: number, headers: string[], isStream: boolean): void {
     if (this.#isOver) return;
+    if (this.#matcher !== undefined && !this.#prepareSearch(this.#matcher, status, headers, isStream)) return;
     this.#status = status;
     const { integration } = this.#call.allowed.call;
     const passed = filterResponseHeaders(headers, integration.headerPolicy);
     rewriteLinks(passed, () => linkScope(this.#gateway, this.#call));
+    if (this.#matcher !== undefined) scrubHeaders(passed, this.#matcher);
+    // RFC 9110 section 8.6: a 204 has no length, and a client may believe one.
+    if (status === 204) removeLength(passed);
     this.#bytesLeft = announcedLength(passed);
     for (const item of this.#extraHeaders) passed.push(item);
     this.#response.writeHead(status, passed);
@@ -58,23 +80,111 @@ export class StreamedAnswer implements Answer {
     if (isStream) this.#response.flushHeaders();
   }
 
+  /** False when the body is encoded in a way that cannot be searched: nothing has been passed yet, and the call fails. */
+  #prepareSearch(matcher: EchoMatcher, status: number, headers: readonly string[], isStream: boolean): boolean {
+    const { call } = this.#call.allowed;
+    const coding = contentCoding(headers);
+    if (coding === 'identity' || !hasBody(status, call.method)) return true;
+    if (coding === 'unknown') {
+      this.#exchange?.abort();
+      this.#leave();
+      this.#completion.reject(withhold(this.#gateway, call.caller.request.event, 'coding'));
+      return false;
+    }
+    const { limits } = call.integration.spec;
+    const bytesMax = decodedBytesMax(isStream ? limits.streamBytes : limits.responseBytes);
+    this.#search = new EncodedSearch({ matcher, coding, decodedBytesMax: bytesMax }, this);
+    return true;
+  }
+
   onData(chunk: Uint8Array): boolean {
     if (this.#isOver) return true;
+    if (this.#search !== undefined) return this.#search.push(chunk) && !this.#response.writableNeedDrain;
     this.#bytesLeft -= chunk.byteLength;
-    // The last announced byte: body and end go in one write.
-    if (this.#bytesLeft === 0) {
-      this.#response.end(chunk);
-      return true;
+    const isLast = this.#bytesLeft === 0;
+    if (this.#matcher !== undefined) return this.#scrub(this.#matcher, chunk, isLast);
+    return isLast ? this.#passLast(chunk) : this.#pass(chunk);
+  }
+
+  #scrub(matcher: EchoMatcher, chunk: Uint8Array, isLast: boolean): boolean {
+    if (this.#scrubber === undefined) {
+      if (isLast) return this.#passLast(matcher.scrubBytes(chunk));
+      this.#scrubber = new StreamScrubber(matcher);
     }
-    const isTaken = this.#response.write(chunk);
-    if (!isTaken) this.#response.once('drain', this.#onDrain);
+    if (isLast) return this.#passAllAndEnd(this.#scrubber.end(chunk));
+    let isTaken = true;
+    for (const piece of this.#scrubber.push(chunk)) isTaken = this.#pass(piece);
     return isTaken;
   }
 
-  onEnd(): void {
+  /** The last announced byte: body and end go in one write. */
+  #passLast(bytes: Uint8Array): true {
+    this.#response.end(bytes);
+    return true;
+  }
+
+  #passAllAndEnd(pieces: readonly Uint8Array[]): true {
+    const last = pieces.at(-1);
+    for (const piece of pieces) if (piece !== last) this.#response.write(piece);
+    this.#response.end(last);
+    return true;
+  }
+
+  /** False when the client has enough: the upstream is resumed when it wants more. */
+  #pass(bytes: Uint8Array): boolean {
+    const isTaken = this.#response.write(bytes);
+    // Pieces of a search may come while the client is waited for.
+    if (!isTaken && !this.#awaitsDrain) {
+      this.#awaitsDrain = true;
+      this.#response.once('drain', this.#onDrain);
+    }
+    return isTaken;
+  }
+
+  onEnd(trailers: string[]): void {
     if (this.#isOver) return;
-    if (!this.#response.writableEnded) this.#response.end();
+    if (trailers.length > 0) this.#trailers = trailers;
+    if (this.#search !== undefined) this.#search.end();
+    else this.#end();
+  }
+
+  #end(): void {
+    if (!this.#response.writableEnded) {
+      if (this.#trailers !== undefined) this.#passTrailers(this.#trailers);
+      this.#passAllAndEnd(this.#scrubber?.end() ?? NOTHING_LEFT);
+    }
     this.#finish({ result: 'done', status: this.#status });
+  }
+
+  #passTrailers(trailers: string[]): void {
+    if (!takesTrailers(this.#response)) return;
+    const passed = filterResponseHeaders(trailers, this.#call.allowed.call.integration.headerPolicy);
+    if (this.#matcher !== undefined) scrubHeaders(passed, this.#matcher);
+    passTrailers(this.#response, passed);
+  }
+
+  /** A piece of an encoded body was searched. */
+  onPassed(chunk: Uint8Array): void {
+    this.#bytesLeft -= chunk.byteLength;
+    this.#pass(chunk);
+  }
+
+  onReady(): void {
+    if (!this.#response.writableNeedDrain) this.#exchange?.resume();
+  }
+
+  onSearched(): void {
+    this.#end();
+  }
+
+  onFault(fault: SearchFault): void {
+    const { event } = this.#call.allowed.call.caller.request;
+    const { code, result, cause } = withhold(this.#gateway, event, fault);
+    this.#gateway.log.error(cause, code, event.requestId);
+    this.#exchange?.abort();
+    this.#response.flushHeaders();
+    this.#cut();
+    this.#finish({ result, status: this.#status, code });
   }
 
   onFailure(failure: UpstreamFailure): void {
@@ -86,7 +196,7 @@ export class StreamedAnswer implements Answer {
       return;
     }
     this.#cut();
-    this.#finish({ result: resultOf(failure), status: this.#status, code: failure.code });
+    this.#finish({ result: resultOf(failure), status: this.#status, code: codeOf(failure) });
   }
 
   /** No last chunk, or too few bytes, tell the client. HTTP/1.0 has neither for a body without length: a reset does. */
@@ -97,6 +207,7 @@ export class StreamedAnswer implements Answer {
   }
 
   #onDrain = (): void => {
+    this.#awaitsDrain = false;
     this.#exchange?.resume();
   };
 
@@ -120,6 +231,7 @@ export class StreamedAnswer implements Answer {
 
   #leave(): void {
     this.#isOver = true;
+    this.#search?.close();
     this.#response.off('close', this.#onClose);
   }
 }
@@ -132,3 +244,11 @@ function announcedLength(headers: readonly string[]): number {
   }
   return Number.POSITIVE_INFINITY;
 }
+
+function removeLength(headers: string[]): void {
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    if ((headers[i] as string).toLowerCase() === 'content-length') headers.splice(i, 2);
+  }
+}
+
+const NOTHING_LEFT: readonly Uint8Array[] = [];

@@ -8,8 +8,9 @@ import path from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@postern/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openRaw } from '../client.fixture.ts';
+import { BodyMemory } from './body-memory.ts';
 import { receiveBody } from './receive-body.ts';
-import { disposeBody, type RequestBody } from './request-body.ts';
+import { disposeBody, type ReceivedBody } from './request-body.ts';
 
 const MIB = 1_048_576;
 /** Larger than what Node reads of a paused request ahead. */
@@ -17,16 +18,18 @@ const BIG = 4 * MIB;
 
 let folder: TemporaryFolder;
 let server: Server;
-let reception: PromiseWithResolvers<RequestBody>;
+let reception: PromiseWithResolvers<ReceivedBody>;
 let request: IncomingMessage;
 let bytesMax: number;
-const bodies: RequestBody[] = [];
+let memory: BodyMemory;
+const bodies: ReceivedBody[] = [];
 
 beforeEach(async () => {
   folder = await temporaryFolder();
   reception = Promise.withResolvers();
   reception.promise.catch(() => undefined);
   bytesMax = BIG;
+  memory = new BodyMemory();
   server = createServer((incoming, response) => receive(incoming, response, false));
   server.on('checkContinue', (incoming, response) => receive(incoming, response, true));
   server.listen(0, '127.0.0.1');
@@ -42,7 +45,7 @@ afterEach(async () => {
 
 function receive(incoming: IncomingMessage, response: ServerResponse, continueExpected: boolean) {
   request = incoming;
-  const limits = { bytesMax, spoolFolder: folder.path };
+  const limits = { bytesMax, spoolFolder: folder.path, memory };
   Promise.try(() => receiveBody({ request: incoming, response, continueExpected }, limits)).then((body) => {
     bodies.push(body);
     reception.resolve(body);
@@ -69,7 +72,7 @@ async function send(body: Uint8Array, framing: 'length' | 'chunked'): Promise<vo
   connection.write('0\r\n\r\n');
 }
 
-async function bytesOf(body: RequestBody): Promise<Buffer> {
+async function bytesOf(body: ReceivedBody): Promise<Buffer> {
   switch (body.kind) {
     case 'none':
       return Buffer.alloc(0);
@@ -94,7 +97,7 @@ function openSpools(): number {
 }
 
 describe.each(['length', 'chunked'] as const)('a body framed by %s', (framing) => {
-  test.each<[number, RequestBody['kind']]>([
+  test.each<[number, ReceivedBody['kind']]>([
     [0, 'none'],
     [1, 'bytes'],
     [MIB - 1, 'bytes'],
@@ -182,6 +185,82 @@ describe('a client that leaves', () => {
       if (end === 'malformed_request') await vi.waitFor(() => expect(openSpools()).toBe(0));
     },
   );
+});
+
+describe('the memory of all bodies', () => {
+  test.each(['length', 'chunked'] as const)(
+    'is taken for what came, and given back at the end (%s)',
+    async (framing) => {
+      const sent = randomBytes(300_000);
+      await send(sent, framing);
+      const body = await reception.promise;
+      expect(memory.heldBytes).toBe(300_000);
+      disposeBody(body);
+      bodies.length = 0;
+      expect(memory.heldBytes).toBe(0);
+    },
+  );
+
+  test('is not taken for what was announced and has not come', async () => {
+    using connection = await openRaw(port());
+    connection.write(head(`Content-Length: ${MIB}\r\n`));
+    connection.write(Buffer.alloc(1_000));
+    await once(server, 'request');
+    await vi.waitFor(() => expect(memory.heldBytes).toBe(1_000));
+    connection.socket.destroy();
+    await expect(reception.promise).rejects.toMatchObject({ code: 'malformed_request' });
+    expect(memory.heldBytes).toBe(0);
+  });
+
+  test('is not taken at all for a body that is announced large', async () => {
+    using connection = await openRaw(port());
+    connection.write(head(`Content-Length: ${BIG}\r\n`));
+    connection.write(Buffer.alloc(100_000));
+    await vi.waitFor(() => expect(openSpools()).toBe(1));
+    expect(memory.heldBytes).toBe(0);
+  });
+
+  test.each([
+    ['a body too large for what is left', 0],
+    ['a body that outgrows it on the way', 100_000],
+  ])('%s waits in a file, and is brought back when there is room', async (_what, left) => {
+    memory = new BodyMemory(2 * MIB);
+    memory.take(2 * MIB - left);
+    using connection = await openRaw(port());
+    const sent = randomBytes(500_000);
+    connection.write(head('Content-Length: 500000\r\n'));
+    connection.write(sent.subarray(0, 400_000));
+    await vi.waitFor(() => expect(openSpools()).toBe(1));
+    await vi.waitFor(() => expect(memory.heldBytes).toBe(2 * MIB - left));
+    memory.give(1_000_000);
+    connection.write(sent.subarray(400_000));
+    const body = await reception.promise;
+    expect(body.kind).toBe('bytes');
+    expect((await bytesOf(body)).equals(sent)).toBe(true);
+    expect(memory.heldBytes).toBe(2 * MIB - left - 1_000_000 + 500_000);
+    await vi.waitFor(() => expect(openSpools()).toBe(0));
+  });
+
+  test('that stays full makes the gateway overloaded, and leaves no file', async () => {
+    memory = new BodyMemory(100);
+    memory.take(100);
+    await send(randomBytes(1_000), 'chunked');
+    await expect(reception.promise).rejects.toMatchObject({ code: 'overloaded', details: { retryAfterSeconds: 1 } });
+    await vi.waitFor(() => expect(openSpools()).toBe(0));
+    expect(memory.heldBytes).toBe(100);
+  });
+
+  test('a body sent byte by byte takes hardly more memory than it has bytes', async () => {
+    using connection = await openRaw(port());
+    connection.write(head('Transfer-Encoding: chunked\r\n'));
+    const before = process.memoryUsage().rss;
+    const pieces = Buffer.from('1\r\na\r\n'.repeat(10_000));
+    for (let count = 0; count < 100; count += 1) connection.write(pieces);
+    await vi.waitFor(() => expect(memory.heldBytes).toBe(1_000_000), 20_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(100 * MIB);
+    connection.write('0\r\n\r\n');
+    expect((await bytesOf(await reception.promise)).equals(Buffer.alloc(1_000_000, 'a'))).toBe(true);
+  });
 });
 
 describe('a disk', () => {

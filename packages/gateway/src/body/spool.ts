@@ -41,14 +41,19 @@ export class Spool {
   }
 
   async append(chunk: Uint8Array): Promise<void> {
-    this.#hash.update(chunk);
-    const sealed = this.#cipher.update(chunk);
-    let written = 0;
-    while (written < sealed.byteLength) {
-      const result = await this.#file.write(sealed, written, sealed.byteLength - written, this.#byteLength + written);
-      written += result.bytesWritten;
+    await beginWrite();
+    try {
+      this.#hash.update(chunk);
+      const sealed = this.#cipher.update(chunk);
+      let written = 0;
+      while (written < sealed.byteLength) {
+        const result = await this.#file.write(sealed, written, sealed.byteLength - written, this.#byteLength + written);
+        written += result.bytesWritten;
+      }
+      this.#byteLength += chunk.byteLength;
+    } finally {
+      endWrite();
     }
-    this.#byteLength += chunk.byteLength;
   }
 
   /** No more comes; returns the body's digest, `sha-256:` and hex. */
@@ -69,9 +74,40 @@ export class Spool {
     }
   }
 
+  /** All bytes in one piece. */
+  async readAll(): Promise<Uint8Array> {
+    const bytes = Buffer.allocUnsafe(this.#byteLength);
+    let position = 0;
+    for await (const piece of this.read()) {
+      bytes.set(piece, position);
+      position += piece.byteLength;
+    }
+    return bytes;
+  }
+
   /** Frees the file. May be called again. */
   dispose(): void {
     this.#key.fill(0);
     this.#closing ??= this.#file.close().catch(() => undefined);
   }
+}
+
+/** As many as the pool of threads that write: more at a time would only hold more encrypted copies in memory. */
+const WRITES_MAX = 4;
+let writes = 0;
+const waitingWrites: (() => void)[] = [];
+
+function beginWrite(): Promise<void> | undefined {
+  if (writes < WRITES_MAX) {
+    writes += 1;
+    return undefined;
+  }
+  return new Promise((resolve) => waitingWrites.push(resolve));
+}
+
+/** The place goes to whoever has waited longest. */
+function endWrite(): void {
+  const next = waitingWrites.shift();
+  if (next === undefined) writes -= 1;
+  else next();
 }

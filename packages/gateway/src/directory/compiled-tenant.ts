@@ -14,6 +14,9 @@ import {
 import type { Action, Integration } from '@postern/schemas';
 import { type AllowVerdict, compileTargetPolicy, type TargetPolicy } from '@postern/ssrf-guard';
 import type { CachedSecretReference, Secret } from '@postern/vault';
+import type { OpenedCredential } from '../opened-credential.ts';
+import type { EchoMatcher } from '../scrub/echo-matcher.ts';
+import { compileTokenEndpoint, type TokenEndpoint } from '../tokens/token-endpoint.ts';
 import { cachedSecret } from './secret-version.ts';
 
 /** One tenant's configuration, ready to judge calls. Immutable but for the lanes' counters; a change makes a new one. */
@@ -24,7 +27,33 @@ export interface CompiledTenant {
   /** Tells whether the policy must be compiled anew: identities and versions of all that it was made of. */
   readonly policySource: string;
   readonly integrations: ReadonlyMap<string, CompiledIntegration>;
+  /** Those that a host leads to, by the first part of it in lower case. */
+  readonly hosts: ReadonlyMap<string, CompiledIntegration>;
   readonly secrets: ReadonlyMap<string, TenantSecret>;
+}
+
+/** The integration that the first part of a host names, spelled as ever. */
+export function integrationOfHost(tenant: CompiledTenant, name: string): CompiledIntegration | undefined {
+  return tenant.hosts.get(name.toLowerCase());
+}
+
+/**
+ * By lower-case name, for hosts are the same in any case. Where names differ in case alone, the one in lower case has the host, and
+ * without one neither.
+ */
+function byHost(integrations: readonly CompiledIntegration[]): Map<string, CompiledIntegration> {
+  const hosts = new Map<string, CompiledIntegration>();
+  const doubled = new Set<string>();
+  for (const integration of integrations) {
+    const host = integration.name.toLowerCase();
+    if (hosts.has(host)) doubled.add(host);
+    hosts.set(host, integration);
+  }
+  for (const host of doubled) hosts.delete(host);
+  for (const integration of integrations) {
+    if (doubled.has(integration.name)) hosts.set(integration.name, integration);
+  }
+  return hosts;
 }
 
 /** A secret as one version of the configuration knows it. */
@@ -47,8 +76,12 @@ export interface CompiledIntegration {
   readonly actions: ActionMatcher<Action>;
   readonly targetPolicy: TargetPolicy;
   readonly credential: CompiledCredential;
-  /** What the credential adds to a call, as long as the opened secret lives and no longer. */
-  readonly applied: WeakMap<Secret, AppliedCredential>;
+  /** What the credential makes of its opened secret, as long as that lives and no longer. */
+  readonly opened: WeakMap<Secret, OpenedCredential>;
+  /** What answers are searched for, as long as what was injected lives and no longer. */
+  readonly matchers: WeakMap<AppliedCredential, EchoMatcher>;
+  /** Of a credential that mints tokens: where it asks for them. */
+  readonly tokenEndpoint: TokenEndpoint | undefined;
   readonly tls: TlsIdentity | undefined;
   readonly headerPolicy: HeaderPolicy;
   readonly lane: UpstreamLane;
@@ -68,7 +101,7 @@ export function createTenantCompiler(transport: Transport): CompileTenant {
   return (snapshot, former) => {
     const integrations = snapshot.integrations.map((record) => {
       const known = former?.integrations.get(record.name);
-      return known?.source === sourceOf(record) ? known : compileIntegration(record, transport);
+      return known?.source === sourceOf(record) ? known : compileIntegration(record, transport, known);
     });
     const policySource = [...snapshot.integrations, ...snapshot.globalRules, ...snapshot.rules].map(sourceOf).join();
     return {
@@ -77,6 +110,7 @@ export function createTenantCompiler(transport: Transport): CompileTenant {
       policySource,
       policy: former?.policySource === policySource ? former.policy : compileRules(snapshot),
       integrations: new Map(integrations.map((integration) => [integration.name, integration])),
+      hosts: byHost(integrations),
       secrets: new Map(snapshot.secrets.map((record) => [record.name, tenantSecret(record)])),
     };
   };
@@ -98,10 +132,15 @@ function compileRules(snapshot: TenantDirectory): CompiledPolicy {
     global: { rules: snapshot.globalRules.map((record) => record.spec) },
   };
   // References were checked when the rules were saved; an agent or integration removed since must not stop the tenant.
-  return compilePolicy(bundle, { checkReferences: false });
+  // Nobody can be asked yet, so risk would only refuse: it raises outcomes once the configuration can set its thresholds.
+  return compilePolicy(bundle, { checkReferences: false, riskRaises: false });
 }
 
-function compileIntegration(record: IntegrationRecord, transport: Transport): CompiledIntegration {
+function compileIntegration(
+  record: IntegrationRecord,
+  transport: Transport,
+  former: CompiledIntegration | undefined,
+): CompiledIntegration {
   const { tenant, spec } = record;
   const canonicaliser = createTargetCanonicaliser(spec.baseUrl);
   const { base } = canonicaliser;
@@ -122,14 +161,32 @@ function compileIntegration(record: IntegrationRecord, transport: Transport): Co
       unsafeAllowAddresses: spec.network.unsafeAllowAddresses,
     }),
     credential,
-    applied: new WeakMap(),
+    opened: new WeakMap(),
+    matchers: new WeakMap(),
+    tokenEndpoint:
+      credential.shape === 'minting' ? compileTokenEndpoint(tenant, spec, credential, transport) : undefined,
     tls: spec.tls.ca === null ? undefined : { ca: spec.tls.ca },
     headerPolicy: compileHeaderPolicy({
       requestAllow: spec.headers.request.allow,
       responseAllow: spec.headers.response.allow,
-      requestRemoved: credential.writesHeader === undefined ? [] : [credential.writesHeader],
+      requestRemoved: credential.writesHeaders,
     }),
-    lane: createLane({ transport, timeouts: spec.timeouts, limits: spec.limits, baseUrl: spec.baseUrl }),
+    lane: createLane({
+      transport,
+      timeouts: spec.timeouts,
+      limits: spec.limits,
+      baseUrl: spec.baseUrl,
+      retry: spec.retry,
+      breaker: spec.breaker,
+      former: former !== undefined && isSameUpstream(former.spec, spec) ? former.lane : undefined,
+    }),
     pinned: new WeakMap(),
   };
 }
+
+/** Whether what is known of the upstream's health under the former configuration holds under the new one. */
+function isSameUpstream(former: Integration, spec: Integration): boolean {
+  return UPSTREAM_MEMBERS.every((name) => JSON.stringify(former[name]) === JSON.stringify(spec[name]));
+}
+
+const UPSTREAM_MEMBERS = ['baseUrl', 'hosts', 'network', 'tls', 'credential'] as const;

@@ -3,7 +3,7 @@ import { publicIdOf } from '@postern/auth';
 import type { AgentsPort, DirectoryPort } from '@postern/db/ports';
 import { Rejection } from '@postern/schemas';
 import { type AgentIdentity, makeIdentity } from './agent-identity.ts';
-import type { CompiledTenant, CompileTenant } from './compiled-tenant.ts';
+import type { CompiledIntegration, CompiledTenant, CompileTenant } from './compiled-tenant.ts';
 
 /** A verified caller and the one version of its tenant's configuration by which its call is judged from begin to end. */
 export interface KnownCaller {
@@ -214,6 +214,11 @@ export class Directory {
     } finally {
       delete slot.loading;
     }
+  }
+
+  /** The integrations of all tenants that calls have come for, for the metrics. */
+  *integrations(): Iterable<CompiledIntegration> {
+    for (const { compiled, former } of this.#slots.values()) yield* (compiled ?? former)?.integrations.values() ?? [];
   }
 
   #touch(caller: KnownCaller): void {

@@ -1,12 +1,14 @@
 import { performance } from 'node:perf_hooks';
 import { findAgentKeyText } from '@postern/auth';
 import { Rejection } from '@postern/schemas';
-import { hostOfAuthority } from '../arrival-hosts.ts';
+import { type Arrival, hostOfAuthority } from '../arrival-hosts.ts';
 import type { ClientExchange } from '../client-exchange.ts';
 import type { Gateway } from '../gateway.ts';
+import { withOneForwardLess } from '../ways-in/last-hop.ts';
 import { WideEvent } from '../wide-event.ts';
+import { checkFraming, FIELD_FRAME_BYTES, HEAD_BYTES_MAX, requestLineBytes } from './check-framing.ts';
 
-/** Specification section 4: 100 fields and a URL of 8 KiB; the head's 32 KiB and 10 s are the listener's to keep. */
+/** Specification section 4: 100 fields and a URL of 8 KiB; the head's 10 s are the listener's to keep. */
 const FIELDS_MAX = 100;
 const URL_BYTES_MAX = 8_192;
 
@@ -17,9 +19,10 @@ export interface AdmittedRequest {
   readonly method: string;
   /** Origin form: path and query as received. */
   readonly requestTarget: string;
-  /** Flat name, value pairs as received. */
+  /** Flat name, value pairs as received, but for `Max-Forwards`. */
   readonly rawHeaders: readonly string[];
   readonly clientAddress: string;
+  readonly arrival: Arrival;
 }
 
 export function newWideEvent(gateway: Gateway, exchange: ClientExchange): WideEvent {
@@ -31,6 +34,9 @@ export function newWideEvent(gateway: Gateway, exchange: ClientExchange): WideEv
 /** Stage 1. Hop-by-hop fields stay in `rawHeaders`; the header policy takes them off where the outgoing head is made. */
 export function admit(gateway: Gateway, exchange: ClientExchange, event: WideEvent): AdmittedRequest {
   const { request } = exchange;
+  const clientAddress = gateway.trustedProxies(request);
+  event.clientAddress = clientAddress;
+  checkFraming(exchange);
   const rawHeaders = request.rawHeaders;
   if (rawHeaders.length > FIELDS_MAX * 2)
     throw new Rejection('headers_too_large', `A request may have at most ${FIELDS_MAX} header fields.`);
@@ -38,17 +44,24 @@ export function admit(gateway: Gateway, exchange: ClientExchange, event: WideEve
   const url = request.url as string;
   if (url.length > URL_BYTES_MAX)
     throw new Rejection('target_invalid', `The URL may have at most ${URL_BYTES_MAX} bytes.`);
-  const clientAddress = gateway.trustedProxies(request);
-  event.clientAddress = clientAddress;
-  const fields = checkFields(gateway, rawHeaders);
+  const fields = checkFields(gateway, rawHeaders, requestLineBytes(request));
   event.correlation = fields.correlation;
-  if (request.headers.upgrade !== undefined && !isIgnorableUpgrade(request.headers.upgrade)) {
-    throw new Rejection('upgrade_unsupported', 'Protocol upgrades, WebSocket among them, are not supported.');
-  }
   // Claims do not exist yet, and whoever sends a key must not believe that they do.
   if (request.headers['idempotency-key'] !== undefined) exchange.response.setHeader('postern-idempotency', 'none');
-  const requestTarget = originForm(gateway, url, fields.host);
-  return { exchange, event, method, requestTarget, rawHeaders, clientAddress };
+  if (fields.host === undefined) throw new Rejection('malformed_request', 'The request has no Host field.');
+  const absolute = url.startsWith('/') ? undefined : splitAbsolute(url);
+  const requestTarget = absolute?.requestTarget ?? url;
+  const arrival = arrivalAt(gateway, absolute?.authority ?? fields.host);
+  const isCounted = method === 'OPTIONS' && request.headers['max-forwards'] !== undefined;
+  return {
+    exchange,
+    event,
+    method,
+    requestTarget,
+    rawHeaders: isCounted ? withOneForwardLess(rawHeaders) : rawHeaders,
+    clientAddress,
+    arrival,
+  };
 }
 
 interface HeadFields {
@@ -56,13 +69,15 @@ interface HeadFields {
   readonly correlation: string | undefined;
 }
 
-/** One pass: exactly one `Host` (RFC 9112 section 3.2), no loop through ourselves (RFC 9110 section 7.6.3). */
-function checkFields(gateway: Gateway, rawHeaders: readonly string[]): HeadFields {
+/** One pass: the bytes of the head, exactly one `Host` (RFC 9112 section 3.2), no loop through ourselves (RFC 9110 section 7.6.3). */
+function checkFields(gateway: Gateway, rawHeaders: readonly string[], lineBytes: number): HeadFields {
+  let headBytes = lineBytes;
   let host: string | undefined;
   let correlation: string | undefined;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;
     const value = rawHeaders[i + 1] as string;
+    headBytes += name.length + value.length + FIELD_FRAME_BYTES;
     switch (name.length) {
       case 4:
         if (isNamed(name, 'host')) {
@@ -80,6 +95,8 @@ function checkFields(gateway: Gateway, rawHeaders: readonly string[]): HeadField
         break;
     }
   }
+  if (headBytes > HEAD_BYTES_MAX)
+    throw new Rejection('headers_too_large', `The request head may have at most ${HEAD_BYTES_MAX} bytes.`);
   return { host, correlation };
 }
 
@@ -91,28 +108,27 @@ function namesUs(via: string, viaName: string): boolean {
   return via.split(',').some((hop) => hop.trim().split(/\s+/)[1]?.toLowerCase() === viaName);
 }
 
-/** RFC 9110 section 7.8: a server may ignore `Upgrade: h2c`, which some clients always offer. */
-function isIgnorableUpgrade(upgrade: string): boolean {
-  return upgrade.toLowerCase() === 'h2c';
+interface AbsoluteTarget {
+  readonly authority: string;
+  /** Origin form. */
+  readonly requestTarget: string;
 }
 
 /** RFC 9112 section 3.2.2: the authority of an absolute-form target counts, not `Host`. */
-function originForm(gateway: Gateway, url: string, hostField: string | undefined): string {
-  if (hostField === undefined) throw new Rejection('malformed_request', 'The request has no Host field.');
-  if (url.startsWith('/')) {
-    checkAuthority(gateway, hostField);
-    return url;
-  }
+function splitAbsolute(url: string): AbsoluteTarget {
   const absolute = /^https?:\/\/([^/?#]*)(.*)$/is.exec(url);
   if (absolute === null) throw new Rejection('malformed_request', 'The request target must begin with "/".');
-  checkAuthority(gateway, absolute[1] as string);
   const rest = absolute[2] as string;
-  return rest.startsWith('/') ? rest : `/${rest}`;
+  return { authority: absolute[1] as string, requestTarget: rest.startsWith('/') ? rest : `/${rest}` };
 }
 
-function checkAuthority(gateway: Gateway, authority: string): void {
-  if (gateway.arrivalHosts(authority)) return;
+function arrivalAt(gateway: Gateway, authority: string): Arrival {
+  const arrival = gateway.arrivalHosts(authority);
+  if (arrival !== undefined) return arrival;
   if (hostOfAuthority(authority) === undefined)
     throw new Rejection('malformed_request', 'The Host field is not a host with an optional port.');
-  throw new Rejection('unknown_host', 'This gateway answers for IP addresses, localhost and its public URL alone.');
+  throw new Rejection(
+    'unknown_host',
+    'This gateway answers for IP addresses, localhost, its public URL and the hosts of its integrations alone.',
+  );
 }

@@ -28,6 +28,15 @@ export function decide(gateway: Gateway, call: ResolvedCall): AllowedCall {
     case 'deny':
       throw new Rejection('denied', 'Policy does not allow this call.', { details: { decision: 'deny' } });
     case 'require_approval':
+      // Nobody can approve what nobody has seen.
+      if (call.action?.body === 'stream')
+        throw new Rejection(
+          'target_invalid',
+          'The action passes its body on as it comes; no such call can be approved.',
+          {
+            details: { decision: 'require_approval' },
+          },
+        );
       throw new Rejection('denied', 'Policy asks for the approval of a person, and this gateway cannot ask one yet.', {
         details: { decision: 'require_approval' },
       });

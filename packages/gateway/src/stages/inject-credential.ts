@@ -1,10 +1,20 @@
-import type { AppliedCredential } from '@postern/credentials';
-import { filterRequestHeaders, type OutgoingRequest } from '@postern/proxy-runtime';
+import { createHash } from 'node:crypto';
+import type { AppliedCredential, MintingCredential, Signer } from '@postern/credentials';
+import { filterRequestHeaders, type OutgoingRequest, type PinnedTarget } from '@postern/proxy-runtime';
 import { Rejection } from '@postern/schemas';
-import type { Secret } from '@postern/vault';
+import type { CachedSecretReference, Secret } from '@postern/vault';
 import type { RequestBody } from '../body/request-body.ts';
+import { outgoingTraceparent } from '../call-trace.ts';
 import type { CompiledIntegration, TenantSecret } from '../directory/compiled-tenant.ts';
 import type { Gateway } from '../gateway.ts';
+import {
+  type OpenableCredential,
+  type OpenedCredential,
+  openCredential,
+  withCertificate,
+} from '../opened-credential.ts';
+import type { HeldToken } from '../tokens/held-token.ts';
+import { readTraceparent } from '../trace-context.ts';
 import type { Intent } from './record-intent.ts';
 import type { ResolvedCall } from './resolve.ts';
 
@@ -14,6 +24,10 @@ export interface CredentialedCall {
   readonly request: OutgoingRequest;
   /** What was added to the request: an answer must not pass it back. undefined for an integration without a credential. */
   readonly applied: AppliedCredential | undefined;
+  /** Where it goes: the judged target, with the client certificate to show there. */
+  readonly target: PinnedTarget;
+  /** The minted token in it; wants to be told of the answer's status. */
+  readonly token: HeldToken | undefined;
 }
 
 /** Stage 10. Demands a recorded intent: no secret is opened for a call that left no trace. */
@@ -22,21 +36,106 @@ export function injectCredential(gateway: Gateway, intent: Intent): Credentialed
   const { credential } = call.integration;
   if (credential.secretName === undefined) return credentialed(gateway, intent, undefined);
   const { reference } = entitledSecret(call, credential.secretName);
+  if (credential.shape === 'minting') return injectToken(gateway, intent, credential, reference);
   const secret = gateway.secrets.get(reference);
   if (secret instanceof Promise) {
     return secret.then(
-      (opened) => credentialed(gateway, intent, applySecret(call.integration, opened)),
+      (opened) => injectOpened(gateway, intent, openedCredential(call.integration, credential, opened)),
       (error: unknown) => {
         throw unavailable(error);
       },
     );
   }
-  return credentialed(gateway, intent, applySecret(call.integration, secret));
+  return injectOpened(gateway, intent, openedCredential(call.integration, credential, secret));
 }
 
-function credentialed(gateway: Gateway, intent: Intent, applied: AppliedCredential | undefined): CredentialedCall {
-  return { intent, request: outgoing(gateway, intent.guarded.allowed.call, applied), applied };
+function injectToken(
+  gateway: Gateway,
+  intent: Intent,
+  credential: MintingCredential,
+  secret: CachedSecretReference,
+): CredentialedCall | Promise<CredentialedCall> {
+  const { call } = intent.guarded.allowed;
+  const { clientSecretName } = credential.source;
+  const clientSecret = clientSecretName === undefined ? undefined : entitledSecret(call, clientSecretName).reference;
+  const token = gateway.tokens.get({ integration: call.integration, credential, secret, clientSecret });
+  return token instanceof Promise
+    ? token.then((late) => credentialed(gateway, intent, late.applied, { token: late }))
+    : credentialed(gateway, intent, token.applied, { token });
 }
+
+function injectOpened(gateway: Gateway, intent: Intent, opened: OpenedCredential): CredentialedCall {
+  switch (opened.shape) {
+    case 'static':
+      return credentialed(gateway, intent, opened.applied);
+    case 'signing':
+      return sign(gateway, intent, opened.signer);
+    case 'tls': {
+      const { target } = intent.guarded;
+      if (target.scheme !== 'https') throw unavailable(new Error('a client certificate needs https'));
+      return credentialed(gateway, intent, undefined, { target: withCertificate(target, opened) });
+    }
+  }
+}
+
+interface CredentialExtras {
+  readonly target?: PinnedTarget;
+  readonly token?: HeldToken;
+}
+
+function credentialed(
+  gateway: Gateway,
+  intent: Intent,
+  applied: AppliedCredential | undefined,
+  extras?: CredentialExtras,
+): CredentialedCall {
+  const request = outgoing(gateway, intent.guarded.allowed.call);
+  return {
+    intent,
+    request: applied === undefined ? request : withApplied(request, applied, intent),
+    applied,
+    target: extras?.target ?? intent.guarded.target,
+    token: extras?.token,
+  };
+}
+
+function sign(gateway: Gateway, intent: Intent, signer: Signer): CredentialedCall {
+  const { call } = intent.guarded.allowed;
+  const request = outgoing(gateway, call);
+  const applied = signer.sign({
+    method: request.method,
+    pathAndQuery: request.pathAndQuery,
+    headers: request.headers,
+    callerHeaders: call.rawHeaders,
+    bodySha256: () => bodySha256(call.body),
+    now: gateway.now(),
+  });
+  const { target } = intent.guarded;
+  return { intent, request: withApplied(request, applied, intent), applied, target, token: undefined };
+}
+
+/** The same request with what the credential adds; its headers are extended in place, for it belongs to nobody else yet. */
+function withApplied(request: OutgoingRequest, applied: AppliedCredential, intent: Intent): OutgoingRequest {
+  for (const [name, value] of applied.headers) request.headers.push(name, value);
+  if (applied.query === undefined) return request;
+  const mark = intent.guarded.allowed.call.target.hasQuery ? '&' : '?';
+  return { ...request, pathAndQuery: request.pathAndQuery + mark + applied.query };
+}
+
+function bodySha256(body: RequestBody): string | undefined {
+  switch (body.kind) {
+    case 'none':
+      return EMPTY_SHA256;
+    case 'bytes':
+      return createHash('sha256').update(body.bytes).digest('hex');
+    case 'spooled':
+      return body.spool.seal().slice('sha-256:'.length);
+    case 'stream':
+      return undefined;
+  }
+}
+
+const EMPTY_SHA256 = createHash('sha256').digest('hex');
 
 /** A secret is opened only for an agent whose environment both the secret and the integration list. */
 function entitledSecret(call: ResolvedCall, secretName: string): TenantSecret {
@@ -61,43 +160,60 @@ function unavailable(cause: unknown): Rejection {
   );
 }
 
-function outgoing(gateway: Gateway, call: ResolvedCall, applied: AppliedCredential | undefined): OutgoingRequest {
+function outgoing(gateway: Gateway, call: ResolvedCall): OutgoingRequest {
   const { headerPolicy } = call.integration;
-  const headers = filterRequestHeaders(call.rawHeaders, headerPolicy, GATEWAY_WRITES);
-  const { event } = call.caller.request;
+  const { event, rawHeaders: requestHeaders } = call.caller.request;
+  const given = readTraceparent(call.rawHeaders);
+  const headers = filterRequestHeaders(
+    call.rawHeaders,
+    headerPolicy,
+    given === undefined ? WRITTEN_IN_A_NEW_TRACE : GATEWAY_WRITES,
+  );
   // RFC 9110 section 7.2: Host comes first.
   headers.unshift('host', hostField(call));
-  headers.push('x-request-id', event.requestId, 'via', `1.1 ${gateway.viaName}`);
-  headers.push('traceparent', traceparent(call.rawHeaders, event.requestId));
-  let { pathAndQuery } = call.target;
-  if (applied !== undefined) {
-    for (const [name, value] of applied.headers) headers.push(name, value);
-    if (applied.query !== undefined) pathAndQuery += (call.target.hasQuery ? '&' : '?') + applied.query;
+  headers.push('x-request-id', event.requestId, 'via', `${receivedVersion(call)} ${gateway.viaName}`);
+  // A call in a document may name a trace of its own; else it is in that of its request.
+  let trace = given;
+  if (call.rawHeaders !== requestHeaders) {
+    if (given === undefined) trace = readTraceparent(requestHeaders);
+    else if (event.trace !== undefined) gateway.tracing?.move(event.trace, given);
   }
+  headers.push('traceparent', outgoingTraceparent(event, trace));
   return {
     method: call.method,
-    pathAndQuery,
+    pathAndQuery: call.target.pathAndQuery,
     headers,
     body: sentBody(call.body),
-    bodyBytes: call.body.kind === 'spooled' ? call.body.byteLength : undefined,
+    bodyBytes: sentLength(call.body),
   };
 }
 
-function applySecret(integration: CompiledIntegration, secret: Secret): AppliedCredential {
-  let applied = integration.applied.get(secret);
-  if (applied === undefined) {
+function openedCredential(
+  { opened: known }: CompiledIntegration,
+  credential: OpenableCredential,
+  secret: Secret,
+): OpenedCredential {
+  let opened = known.get(secret);
+  if (opened === undefined) {
     try {
-      applied = integration.credential.apply(secret.reveal());
+      opened = openCredential(credential, secret.reveal());
     } catch (error) {
       throw error instanceof Rejection ? error : unavailable(error);
     }
-    integration.applied.set(secret, applied);
+    known.set(secret, opened);
   }
-  return applied;
+  return opened;
+}
+
+/** RFC 9110 section 7.6.3: `Via` tells the version that the caller spoke. */
+function receivedVersion(call: ResolvedCall): string {
+  return call.caller.request.exchange.request.httpVersionMinor === 0 ? '1.0' : '1.1';
 }
 
 /** Written anew for every call, so the caller's own are taken off. */
 const GATEWAY_WRITES = ['x-request-id', 'traceparent'];
+/** The caller's `tracestate` is of the trace that its `traceparent` names, and of no other. */
+const WRITTEN_IN_A_NEW_TRACE = [...GATEWAY_WRITES, 'tracestate'];
 
 function hostField(call: ResolvedCall): string {
   const { host, port, scheme } = call.target;
@@ -111,23 +227,23 @@ function sentBody(body: RequestBody): OutgoingRequest['body'] {
     case 'bytes':
       return body.bytes;
     case 'spooled':
-      return body.spool.read();
+      // Not a stream but what makes one: each attempt reads the file anew.
+      return () => body.spool.read();
+    case 'stream':
+      // Read once: what has begun is never sent again.
+      return body.stream;
   }
 }
 
-/** W3C Trace Context: `00-{trace id}-{parent id}-{flags}`. */
-const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
-
-/** Continues the caller's trace, else begins one. Our span's id comes from the request id, so log and trace meet. */
-function traceparent(rawHeaders: readonly string[], requestId: string): string {
-  const span = requestId.slice(19, 23) + requestId.slice(24);
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] as string;
-    if (name.length !== 11 || name.toLowerCase() !== 'traceparent') continue;
-    const given = TRACEPARENT.exec(rawHeaders[i + 1] as string);
-    if (given !== null && given[1] !== ALL_ZERO_TRACE) return `00-${given[1]}-${span}-${given[2]}`;
+/** Where the framing would not tell it. */
+function sentLength(body: RequestBody): number | undefined {
+  switch (body.kind) {
+    case 'none':
+    case 'bytes':
+      return undefined;
+    case 'spooled':
+      return body.byteLength;
+    case 'stream':
+      return body.stream.announcedBytes;
   }
-  return `00-${requestId.slice(0, 8)}${requestId.slice(9, 13)}${requestId.slice(14, 18)}${span}-${span}-00`;
 }
-
-const ALL_ZERO_TRACE = '0'.repeat(32);

@@ -1,10 +1,9 @@
 import { findAgentKeyInHeaders, findAgentKeyText } from '@postern/auth';
 import { type CanonicalTarget, CanonicalUrlError } from '@postern/canonicalizer';
 import { type Action, Rejection } from '@postern/schemas';
-import { type BodyLimits, receiveBody } from '../body/receive-body.ts';
-import type { RequestBody } from '../body/request-body.ts';
-import type { ClientExchange } from '../client-exchange.ts';
-import type { CompiledIntegration } from '../directory/compiled-tenant.ts';
+import type { BodyLimits } from '../body/receive-body.ts';
+import { disposeBody, type RequestBody } from '../body/request-body.ts';
+import { type CompiledIntegration, integrationOfHost } from '../directory/compiled-tenant.ts';
 import type { Gateway } from '../gateway.ts';
 import type { Caller } from './authenticate.ts';
 
@@ -19,6 +18,8 @@ export interface RequestedCall {
   target(integration: CompiledIntegration): CanonicalTarget;
   /** Brings the body, within the limits. Throws `request_too_large`. */
   body(limits: BodyLimits): RequestBody | Promise<RequestBody>;
+  /** The same for an action with `body: stream`. Throws `request_too_large`, and `target_invalid` for what no stream can have. */
+  streamedBody(limits: BodyLimits): RequestBody;
 }
 
 /** A call that is known completely: what is judged from here on is what is sent. */
@@ -42,26 +43,32 @@ export async function resolveCall(gateway: Gateway, caller: Caller, requested: R
   event.integration = requested.integration;
   event.intent = requested.intent;
   const integration = findIntegration(caller, requested.integration);
+  event.integration = integration.name;
   if (!METHOD.test(requested.method) || requested.method === 'CONNECT' || requested.method === 'TRACE') {
     throw new Rejection('method_not_allowed', 'This method is not forwarded.');
   }
   event.method = requested.method;
   const target = canonicalTarget(requested, integration);
   event.url = `${target.scheme}://${authority(target)}${target.path}`;
-  integration.credential.checkTarget(target.url);
+  integration.credential.checkTarget(target.url, requested.rawHeaders);
   const action = integration.actions(requested.method, target.path);
   event.action = action?.name;
-  const body = await requested.body({
+  const limits: BodyLimits = {
     bytesMax: integration.spec.limits.requestBytes,
     spoolFolder: gateway.spoolFolder,
-  });
-  if (body.kind === 'bytes' && findAgentKeyText(body.bytes)) throw keyInRequest('the body');
+    memory: gateway.bodyMemory,
+  };
+  const body = action?.body === 'stream' ? requested.streamedBody(limits) : await requested.body(limits);
+  if (body.kind === 'bytes' && findAgentKeyText(body.bytes)) {
+    disposeBody(body);
+    throw keyInRequest('the body');
+  }
   const { method, rawHeaders } = requested;
   return { caller, integration, action, method, target, rawHeaders, body };
 }
 
 function findIntegration(caller: Caller, name: string): CompiledIntegration {
-  const integration = caller.tenant.integrations.get(name);
+  const integration = namedIntegration(caller, name);
   if (integration === undefined) throw new Rejection('unknown_integration', 'There is no integration of that name.');
   if (integration.spec.disabled) throw new Rejection('integration_disabled', 'The integration is disabled.');
   const environments = integration.spec.environments;
@@ -69,6 +76,18 @@ function findIntegration(caller: Caller, name: string): CompiledIntegration {
     throw new Rejection('integration_disabled', "The integration is not there for the agent's environment.");
   }
   return integration;
+}
+
+function namedIntegration({ request: { arrival }, tenant }: Caller, name: string): CompiledIntegration | undefined {
+  switch (arrival.kind) {
+    case 'gateway':
+      return tenant.integrations.get(name);
+    case 'host':
+      return integrationOfHost(tenant, name);
+    case 'own':
+      // To everybody else's agents the address leads nowhere, as a name does that their tenant lacks.
+      return arrival.tenant === tenant.name ? tenant.integrations.get(name) : undefined;
+  }
 }
 
 function canonicalTarget(requested: RequestedCall, integration: CompiledIntegration): CanonicalTarget {
@@ -104,9 +123,4 @@ function keyInRequest(place: string): Rejection {
 function authority(target: CanonicalTarget): string {
   const isDefault = target.port === (target.scheme === 'https' ? 443 : 80);
   return isDefault ? target.host : `${target.host}:${target.port}`;
-}
-
-/** The body of a request that is forwarded as it came. */
-export function bodyOf(exchange: ClientExchange): RequestedCall['body'] {
-  return (limits) => receiveBody(exchange, limits);
 }

@@ -23,6 +23,8 @@ export function settle(gateway: Gateway, event: WideEvent, ending: Ending): void
     status: ending.status,
     code: ending.code,
     latencyMs: Math.round(performance.now() - event.startedMs),
+    attempt: event.attempt,
+    argsHash: event.argsHash,
   });
 }
 
@@ -41,16 +43,34 @@ export class ForwardRejection extends Rejection {
   readonly result: OutcomeResult;
 
   constructor(failure: UpstreamFailure) {
-    super(failure.code, UPSTREAM_DETAILS[failure.code], { cause: failure, details: retryHint(failure) });
+    const own = callersFault(failure);
+    super(own?.code ?? failure.code, own?.message ?? UPSTREAM_DETAILS[failure.code], {
+      cause: own === undefined ? failure : undefined,
+      details: retryHint(failure),
+    });
     this.result = resultOf(failure);
   }
 }
 
-function retryHint(failure: UpstreamFailure): { retryAfterSeconds?: number } {
-  return failure.code === 'upstream_saturated' ? { retryAfterSeconds: 1 } : {};
+/** The code of a failure, as callers and entries are told it. */
+export function codeOf(failure: UpstreamFailure): ErrorCode {
+  return callersFault(failure)?.code ?? failure.code;
 }
 
-/** `not_sent` is said only when it is certain; an answer that came and may not be passed on is `failed`; the rest nobody knows. */
+/** A body that passes as it comes may turn out to be at fault itself, such as too long: then the upstream is not to blame. */
+function callersFault({ cause }: UpstreamFailure): Rejection | undefined {
+  return cause instanceof Rejection ? cause : undefined;
+}
+
+function retryHint(failure: UpstreamFailure): { retryAfterSeconds?: number } {
+  if (failure.code === 'upstream_saturated') return { retryAfterSeconds: 1 };
+  return failure.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: failure.retryAfterSeconds };
+}
+
+/**
+ * `not_sent` is said only when it is certain of every attempt; an answer that came and may not be passed on is `failed`; the rest
+ * nobody knows.
+ */
 export function resultOf(failure: UpstreamFailure): OutcomeResult {
   if (failure.sentBytes === 'none') return 'not_sent';
   switch (failure.code) {

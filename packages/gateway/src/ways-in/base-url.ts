@@ -1,8 +1,7 @@
 import { NAME_PATTERN, Rejection } from '@postern/schemas';
 import { StreamedAnswer } from '../answers/streamed-answer.ts';
-import { bodyOf, type RequestedCall } from '../stages/resolve.ts';
-import { readIntent } from './intent-field.ts';
-import { withoutOwnPreferences } from './own-preferences.ts';
+import type { RequestedCall } from '../stages/resolve.ts';
+import { ForwardedRequest } from './forwarded-request.ts';
 import type { CallWayIn } from './way-in.ts';
 
 const PREFIX_LENGTH = '/to/'.length;
@@ -12,22 +11,12 @@ export const baseUrl: CallWayIn = {
   kind: 'call',
 
   read(_gateway, request): RequestedCall {
-    const { requestTarget, exchange } = request;
-    const isPreferring = exchange.request.headers['prefer'] !== undefined;
-    const rawHeaders = isPreferring ? withoutOwnPreferences(request.rawHeaders) : request.rawHeaders;
+    const { requestTarget } = request;
     const end = endOfName(requestTarget);
     const integration = requestTarget.slice(PREFIX_LENGTH, end);
     if (!NAME_PATTERN.test(integration))
       throw new Rejection('unknown_integration', 'There is no integration of that name.');
-    const pathAndQuery = requestTarget.slice(end);
-    return {
-      integration,
-      method: request.method,
-      rawHeaders,
-      intent: readIntent(rawHeaders),
-      target: (found) => found.canonicaliser.fromPath(pathAndQuery),
-      body: bodyOf(exchange),
-    };
+    return new ForwardedRequest(request, integration, requestTarget.slice(end));
   },
 
   answerFor(request): StreamedAnswer {

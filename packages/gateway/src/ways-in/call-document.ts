@@ -1,7 +1,10 @@
 import { JsonError, parseJsonStrict } from '@postern/canonicalizer';
 import { type ExecuteRequest, executeRequestSchema, Rejection, type ValidationIssue } from '@postern/schemas';
-import { type BodyLimits, receiveBody } from '../body/receive-body.ts';
+import type { BodyMemory } from '../body/body-memory.ts';
+import { type BodyLimits, noMemory, receiveBody } from '../body/receive-body.ts';
 import { disposeBody, NO_BODY, type RequestBody } from '../body/request-body.ts';
+import type { Spool } from '../body/spool.ts';
+import type { Gateway } from '../gateway.ts';
 import type { AdmittedRequest } from '../stages/admit.ts';
 import type { RequestedCall } from '../stages/resolve.ts';
 import { withoutOwnPreferences } from './own-preferences.ts';
@@ -14,37 +17,40 @@ const DOCUMENT_BYTES_MAX = 16_777_216;
  *
  * @throws Rejection `unsupported_media_type`, `request_too_large`, `malformed_request` (no strict JSON), `validation_failed`.
  */
-export async function readCallDocument(request: AdmittedRequest, spoolFolder: string): Promise<RequestedCall> {
+export async function readCallDocument(request: AdmittedRequest, gateway: Gateway): Promise<RequestedCall> {
   const contentType = request.exchange.request.headers['content-type'];
   if (contentType === undefined || !/^application\/json\s*(;|$)/i.test(contentType)) {
     throw new Rejection('unsupported_media_type', 'Send the call as application/json.');
   }
-  const document = parseDocument(await receiveDocument(request, spoolFolder));
+  const document = parseDocument(await receiveDocument(request, gateway));
   if (document.idempotencyKey !== undefined) request.exchange.response.setHeader('postern-idempotency', 'none');
   return requestedCall(document);
 }
 
-/** The document itself is held in memory: it is parsed whole. */
-async function receiveDocument(request: AdmittedRequest, spoolFolder: string): Promise<string> {
-  const body = await receiveBody(request.exchange, { bytesMax: DOCUMENT_BYTES_MAX, spoolFolder });
+/** The document itself is held in memory while it is parsed, and has to find room there. */
+async function receiveDocument(request: AdmittedRequest, gateway: Gateway): Promise<string> {
+  const { spoolFolder, bodyMemory: memory } = gateway;
+  const body = await receiveBody(request.exchange, { bytesMax: DOCUMENT_BYTES_MAX, spoolFolder, memory });
   try {
-    return decodeUtf8(await allBytes(body));
+    switch (body.kind) {
+      case 'none':
+        return '';
+      case 'bytes':
+        return decodeUtf8(body.bytes);
+      case 'spooled':
+        return await readSpooled(body.spool, memory);
+    }
   } finally {
     disposeBody(body);
   }
 }
 
-async function allBytes(body: RequestBody): Promise<Uint8Array> {
-  switch (body.kind) {
-    case 'none':
-      return new Uint8Array(0);
-    case 'bytes':
-      return body.bytes;
-    case 'spooled': {
-      const pieces: Uint8Array[] = [];
-      for await (const piece of body.spool.read()) pieces.push(piece);
-      return Buffer.concat(pieces);
-    }
+async function readSpooled(spool: Spool, memory: BodyMemory): Promise<string> {
+  if (!memory.take(spool.byteLength)) throw noMemory();
+  try {
+    return decodeUtf8(await spool.readAll());
+  } finally {
+    memory.give(spool.byteLength);
   }
 }
 
@@ -79,21 +85,28 @@ function requestedCall(document: ExecuteRequest): RequestedCall {
   const body = documentedBody(request);
   if (request.body !== undefined && !hasContentType(rawHeaders)) rawHeaders.push('content-type', 'application/json');
   const query = encodeQuery(request.query);
+  // The parsed body is not kept while the call runs: it may take many times its text.
+  const { url, path = '' } = request;
   return {
     integration: document.integration,
     method: request.method,
     rawHeaders: withoutOwnPreferences(rawHeaders),
     intent: document.intent,
     target: (integration) => {
-      if (request.url === undefined)
-        return integration.canonicaliser.fromPath(withQuery(request.path ?? '', query), 'unicode');
+      if (url === undefined) return integration.canonicaliser.fromPath(withQuery(path, query), 'unicode');
       return integration.canonicaliser.fromUrl(
-        withQuery(request.url, query),
+        withQuery(url, query),
         integration.hosts,
         integration.spec.network.ports,
       );
     },
     body: (limits) => boundedBody(body, limits),
+    streamedBody: () => {
+      throw new Rejection(
+        'target_invalid',
+        'The action passes its body on as it comes; call it by base URL, host or own address.',
+      );
+    },
   };
 }
 
@@ -139,7 +152,8 @@ function boundedBody(bytes: Uint8Array | undefined, limits: BodyLimits): Request
   if (bytes.byteLength > limits.bytesMax) {
     throw new Rejection('request_too_large', `The body may have at most ${limits.bytesMax} bytes.`);
   }
-  return { kind: 'bytes', bytes };
+  if (!limits.memory.take(bytes.byteLength)) throw noMemory();
+  return { kind: 'bytes', bytes, memory: limits.memory };
 }
 
 function encodeQuery(query: ExecuteRequest['request']['query']): string {

@@ -9,7 +9,7 @@ import type { CallWayIn } from './way-in.ts';
 export const execute: CallWayIn = {
   kind: 'call',
 
-  read: (gateway, request) => readCallDocument(request, gateway.spoolFolder),
+  read: (gateway, request) => readCallDocument(request, gateway),
 
   answerFor: (request) => new CollectedAnswer(request.exchange),
 

@@ -3,7 +3,7 @@ import { explain as explainByPolicy } from '@postern/policy';
 import { filterRequestHeaders } from '@postern/proxy-runtime';
 import { Rejection } from '@postern/schemas';
 import { answerJson } from '../answers/documents.ts';
-import { disposeBody, type RequestBody } from '../body/request-body.ts';
+import { disposeBody, NO_BODY, type RequestBody } from '../body/request-body.ts';
 import type { Gateway } from '../gateway.ts';
 import { authenticate } from '../stages/authenticate.ts';
 import { policyFacts } from '../stages/decide.ts';
@@ -16,7 +16,9 @@ export const explain: ApiWayIn = {
   kind: 'api',
   async answer(gateway, request) {
     const caller = await authenticate(gateway, request, 'explain');
-    const call = await resolveCall(gateway, caller, await readCallDocument(request, gateway.spoolFolder));
+    const document = await readCallDocument(request, gateway);
+    // A body that would pass as it comes is in no descriptor: its digest is known when it has passed.
+    const call = await resolveCall(gateway, caller, { ...document, streamedBody: () => NO_BODY });
     try {
       answerJson(request.exchange, 200, explanation(gateway, call), request.event.requestId);
     } finally {
@@ -73,6 +75,8 @@ function digestOf(body: RequestBody): string | null {
       return bodyDigest(body.bytes);
     case 'spooled':
       return body.spool.seal();
+    case 'stream':
+      return null;
   }
 }
 

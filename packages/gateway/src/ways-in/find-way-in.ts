@@ -5,8 +5,10 @@ import { execute } from './execute.ts';
 import { explain } from './explain.ts';
 import { healthz, readyz } from './health.ts';
 import { integrations } from './integrations.ts';
+import { isForUs, lastHop } from './last-hop.ts';
 import type { WayIn } from './way-in.ts';
 import { whoami } from './whoami.ts';
+import { wholeHost } from './whole-host.ts';
 
 interface Route {
   readonly methods: readonly string[];
@@ -25,7 +27,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
 /** @throws Rejection `not_found`, `method_not_allowed`. */
 export function findWayIn(request: AdmittedRequest): WayIn {
   const { requestTarget, method } = request;
-  if (requestTarget.startsWith('/to/')) return baseUrl;
+  if (request.arrival.kind !== 'gateway') return isForUs(request) ? lastHop : wholeHost;
+  if (requestTarget.startsWith('/to/')) return isForUs(request) ? lastHop : baseUrl;
   const mark = requestTarget.indexOf('?');
   const path = mark < 0 ? requestTarget : requestTarget.slice(0, mark);
   const route = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined;

@@ -15,14 +15,18 @@ export interface Readiness {
   readonly dependencies: Readonly<Record<string, 'ok' | 'failing' | 'stopping'>>;
 }
 
-/** Ready means: calls are accepted, the store answers, and what must be recorded gets recorded. */
+/**
+ * Ready means: calls are accepted, the store answers, and what must be recorded gets recorded. An integration's own address that could
+ * not be opened is told and no more: all other calls are served.
+ */
 export function readiness(gateway: Gateway): Readiness {
   const dependencies = {
     listener: gateway.isStopping() ? 'stopping' : 'ok',
     store: gateway.directory.isConfirmed() ? 'ok' : 'failing',
     audit: gateway.journal.lag().oldestMs < AUDIT_LAG_MS_MAX ? 'ok' : 'failing',
   } as const;
-  return { ready: Object.values(dependencies).every((state) => state === 'ok'), dependencies };
+  const ready = Object.values(dependencies).every((state) => state === 'ok');
+  return { ready, dependencies: { ...dependencies, ownAddresses: gateway.ownAddressesOpen() ? 'ok' : 'failing' } };
 }
 
 /** Entries wait for milliseconds when all is well. */

@@ -1,7 +1,7 @@
 import { decide, explain, type Facts } from '@postern/policy';
 import type { Action, Outcome } from '@postern/schemas';
 import { answerJson } from '../answers/documents.ts';
-import type { CompiledIntegration } from '../directory/compiled-tenant.ts';
+import { type CompiledIntegration, integrationOfHost } from '../directory/compiled-tenant.ts';
 import type { Gateway } from '../gateway.ts';
 import { authenticate, type Caller } from '../stages/authenticate.ts';
 import type { ApiWayIn } from './way-in.ts';
@@ -36,6 +36,8 @@ function describe(gateway: Gateway, caller: Caller, integration: CompiledIntegra
   return {
     name: integration.name,
     baseUrl: `${gateway.publicUrl()}/to/${integration.name}`,
+    listen: gateway.ownAddress(caller.tenant.name, integration.name),
+    host: hostOf(gateway, caller, integration),
     actions: integration.spec.actions.map((action) => ({
       name: action.name,
       methods: action.methods,
@@ -44,6 +46,13 @@ function describe(gateway: Gateway, caller: Caller, integration: CompiledIntegra
       outcome: outcomeOf(gateway, caller, integration, action),
     })),
   };
+}
+
+/** The host that leads to the integration; undefined when it is another's, or the gateway's own. */
+function hostOf(gateway: Gateway, { tenant }: Caller, integration: CompiledIntegration): string | undefined {
+  if (integrationOfHost(tenant, integration.name) !== integration) return undefined;
+  const host = `${integration.name.toLowerCase()}.${gateway.hostSuffix}`;
+  return gateway.arrivalHosts(host)?.kind === 'host' ? host : undefined;
 }
 
 const STRENGTH: Record<Outcome, number> = { allow: 0, require_approval: 1, deny: 2 };

@@ -17,11 +17,24 @@ export function withoutOwnPreferences(rawHeaders: readonly string[]): readonly s
   return changed ?? rawHeaders;
 }
 
+/** Whether `Prefer`, as node:http joins it, asks for an answer that does not wait for the upstream. */
+export function prefersAsynchronous(prefer: string | string[] | undefined): boolean {
+  return [prefer ?? []].flat().some((value) => preferencesOf(value).some((one) => nameOf(one) === 'respond-async'));
+}
+
 /** Commas and semicolons inside quoted strings separate nothing (RFC 9110 section 5.6.4). */
 const PREFERENCE = /(?:[^,"]|"(?:[^"\\]|\\.)*")+/g;
 
 function forwardedPreferences(value: string): string {
-  const preferences = (value.match(PREFERENCE) ?? []).map((preference) => preference.trim());
-  const kept = preferences.filter((preference) => !OWN.has((/^[^=;\s]*/.exec(preference)?.[0] ?? '').toLowerCase()));
+  const preferences = preferencesOf(value);
+  const kept = preferences.filter((preference) => !OWN.has(nameOf(preference)));
   return kept.length === preferences.length ? value : kept.join(', ');
+}
+
+function preferencesOf(value: string): string[] {
+  return (value.match(PREFERENCE) ?? []).map((preference) => preference.trim());
+}
+
+function nameOf(preference: string): string {
+  return (/^[^=;\s]*/.exec(preference)?.[0] ?? '').toLowerCase();
 }
