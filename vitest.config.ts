@@ -33,7 +33,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          // Two at once: most of a system test is waiting for something that has its time.
+          maxWorkers: 2,
         },
       },
     ],
