@@ -1,6 +1,13 @@
 import { verifyKeyDigest } from '@postern/auth';
 import { createMemoryRateLimits, type SqliteCallJournal } from '@postern/db';
-import type { AgentsPort, CallJournal, DbRepositories, DirectoryPort, RunInTransaction } from '@postern/db/ports';
+import type {
+  AgentsPort,
+  CallJournal,
+  DbRepositories,
+  DirectoryPort,
+  RateLimitsPort,
+  RunInTransaction,
+} from '@postern/db/ports';
 import { createUndiciTransport, poolPrefix, type Transport } from '@postern/proxy-runtime';
 import { createTargetGuard, isOwnListener, type Resolve } from '@postern/ssrf-guard';
 import {
@@ -34,6 +41,7 @@ export interface PartsOptions {
   /** Each wraps a real port, to delay, count or cut what goes through it. */
   readonly wrapAgents?: (agents: AgentsPort) => AgentsPort;
   readonly wrapDirectory?: (directory: DirectoryPort) => DirectoryPort;
+  readonly wrapRateLimits?: (rateLimits: RateLimitsPort) => RateLimitsPort;
   readonly wrapJournal?: (journal: CallJournal) => CallJournal;
   readonly trustedProxies?: readonly string[];
   readonly publicHost?: string;
@@ -130,7 +138,7 @@ export function composeParts(ground: Ground, options: PartsOptions): Parts {
     secrets,
     tokens: new TokenKeeper({ path, secrets, storeRotatedSecret, log, metrics, ...clock }),
     transport,
-    rateLimits: createMemoryRateLimits(),
+    rateLimits: options.wrapRateLimits?.(createMemoryRateLimits()) ?? createMemoryRateLimits(),
     callCounts: new CallCounts(),
     refusals: new Refusals(journal, Date.now, 'default'),
     arrivalHosts: createArrivalHosts({ publicHost: () => options.publicHost, suffix: 'to.localhost' }),

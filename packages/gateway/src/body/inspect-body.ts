@@ -46,10 +46,10 @@ const MEDIA_TYPE = new RegExp(`^${TOKEN}/${TOKEN}`);
 const JSON_TYPE = /^(?:application\/json|[^/]+\/[^/]+\+json)$/;
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
+/** Not trimmed: what HTTP calls white space is off already, and the rest belongs to the value. */
 function readerOfType(contentType: string): Read | undefined {
-  const text = contentType.trim();
-  const type = MEDIA_TYPE.exec(text)?.[0];
-  if (type === undefined || !isUtf8(text, type.length)) return undefined;
+  const type = MEDIA_TYPE.exec(contentType)?.[0];
+  if (type === undefined || !isUtf8(contentType, type.length)) return undefined;
   const name = type.toLowerCase();
   if (name === FORM_TYPE) return readFormBody;
   return JSON_TYPE.test(name) ? readJson : undefined;

@@ -33,7 +33,8 @@ export function spendQuotas(gateway: Gateway, allowed: AllowedCall): PassedCall 
 }
 
 function pass(allowed: AllowedCall, limits: readonly CountedLimit[], verdicts: readonly LimitVerdict[]): PassedCall {
-  const isSpent = verdicts.length === limits.length && verdicts.every(({ isAllowed }) => isAllowed);
+  if (verdicts.length !== limits.length) throw new Error('the store of rate limits has not answered for each');
+  const isSpent = verdicts.every(({ isAllowed }) => isAllowed);
   allowed.call.caller.request.event.quota = { limits, verdicts, isSpent };
   if (isSpent) return allowed as PassedCall;
   const retryAfterSeconds = Math.max(1, ...verdicts.map((verdict) => verdict.retryAfterSeconds));
