@@ -13,8 +13,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   vault: ['schemas'],
   client: ['schemas'],
   interceptor: ['schemas', 'client'],
-  // The port types know the shared language alone (see PORTS_MAY_IMPORT); the adapters beside them encode entries.
-  db: ['schemas', 'audit'],
+  // The port types know the shared language alone (see PORTS_MAY_IMPORT); the adapters beside them encode entries and run windows.
+  db: ['schemas', 'audit', 'policy'],
   approvals: ['schemas', 'canonicalizer', 'policy', 'audit', 'vault', 'ssrf-guard', 'proxy-runtime', 'db'],
   credentials: ['schemas', 'canonicalizer', 'policy', 'audit', 'vault', 'ssrf-guard', 'proxy-runtime'],
   auth: ['schemas', 'canonicalizer', 'policy', 'audit', 'vault', 'ssrf-guard', 'proxy-runtime', 'db'],

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { startUpstream, temporaryFolder, type Upstream } from '@postern/testing';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { call } from './support/http-client.ts';
-import { configOf, integration, newAgent } from './support/scenario.ts';
+import { ALLOW_ALL, configOf, integration, newAgent } from './support/scenario.ts';
 import { type GatewayOptions, type RunningGateway, startGateway } from './support/start-gateway.ts';
 
 const coder = newAgent('coder');
@@ -24,7 +24,7 @@ afterAll(async () => {
   await upstream?.close();
 });
 
-function start(environment: GatewayOptions['environment'] = {}): Promise<RunningGateway> {
+function start(environment: GatewayOptions['environment'] = {}, more: object = {}): Promise<RunningGateway> {
   const config = configOf(
     [coder],
     [
@@ -34,6 +34,7 @@ function start(environment: GatewayOptions['environment'] = {}): Promise<Running
         retry: { attempts: 2, baseMs: 1, maxMs: 2 },
       }),
     ],
+    more,
   );
   return startGateway({ config, environment });
 }
@@ -219,10 +220,12 @@ function firstColumn(from: string): string[] {
 describe('the guide', () => {
   test('lists every field of the line of a call, and no other', async () => {
     const documented = firstColumn('The line of a call, `msg` `call`:');
-    await using gateway = await start({
-      POSTERN_ENVIRONMENT: 'staging',
-      OTEL_EXPORTER_OTLP_ENDPOINT: upstream.url,
-    });
+    const fails = { id: 'fails', effect: 'allow', when: 'request.body.x == 1' };
+    const silent = { id: 'silent', effect: 'deny', shadow: true };
+    await using gateway = await start(
+      { POSTERN_ENVIRONMENT: 'staging', OTEL_EXPORTER_OTLP_ENDPOINT: upstream.url },
+      { rules: [ALLOW_ALL, fails, silent] },
+    );
     await call(gateway.dataUrl, '/to/api/x', { headers: { ...key, 'x-request-id': 'mine' } });
     await call(gateway.dataUrl, '/to/none/x', { headers: key });
     upstream.answerWith((_request, response) => void response.destroy());

@@ -29,7 +29,11 @@ describe('faults of the file', () => {
       'version: 1\nintegrations:\n  - name: a\n    baseUrl: https://example.com\n    idempotency: { ttlSeconds: 60 }\n',
       /:5: integrations\[0\]\.idempotency/,
     ],
-    ['a condition', 'version: 1\nrules:\n  - { id: a, effect: allow, when: "true" }\n', /:3: rules\[0\]\.when/],
+    [
+      'a condition on what no call has',
+      'version: 1\nrules:\n  - { id: a, effect: allow, when: "agent.trust > 2 && agent.nme == \'x\'" }\n',
+      /:3: rules\[0\]\.when.*nme \(at character 25\)/,
+    ],
     ['a bad effect', 'version: 1\nrules:\n  - id: a\n    effect: permit\n', /:4: rules\[0\]\.effect/],
     [
       'a number that is too small',

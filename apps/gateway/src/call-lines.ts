@@ -28,6 +28,8 @@ function fields(event: WideEvent): string {
     plain('url', event.url) +
     plain('decision', event.decision) +
     plain('rule', event.rule) +
+    (event.policyErrors === undefined ? '' : `,"policyErrors":${event.policyErrors.length}`) +
+    (event.shadow === undefined ? '' : `,"shadow":${JSON.stringify(event.shadow)}`) +
     (event.attempt === undefined ? '' : `,"attempt":${event.attempt}`) +
     (event.status === undefined ? '' : `,"status":${event.status}`) +
     plain('code', event.code) +

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { verifyKeyDigest } from '@postern/auth';
 import {
   createDbRepositories,
+  createMemoryRateLimits,
   createSqliteCallJournal,
   type DbClient,
   openSqlite,
@@ -12,6 +13,7 @@ import {
 import type { CallJournal, DbRepositories, RunInTransaction } from '@postern/db/ports';
 import {
   BodyMemory,
+  CallCounts,
   createArrivalHosts,
   createMetrics,
   createRequestIds,
@@ -128,6 +130,8 @@ export async function compose(parts: Parts): Promise<Composition> {
     secrets,
     tokens,
     transport,
+    rateLimits: createMemoryRateLimits(),
+    callCounts: new CallCounts(),
     refusals: new Refusals(journal, now, DEFAULT_TENANT),
     trustedProxies: createTrustedProxies(settings.trustedProxies),
     log,

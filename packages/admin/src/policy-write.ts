@@ -1,6 +1,7 @@
 import type { PolicyIssue } from '@postern/policy';
+import type { ValidationIssue } from '@postern/schemas';
 import { readPolicyRecords } from './config/current-state.ts';
-import { judgePolicy, policyStateOf } from './config/policy-check.ts';
+import { judgePolicy, policyStateOf, toldFault } from './config/policy-check.ts';
 import type { WriteDependencies } from './dependencies.ts';
 import { type TenantWrite, type WriteOrigin, writeInTenant } from './tenant-write.ts';
 import { invalid } from './validator.ts';
@@ -31,7 +32,9 @@ export async function writePolicyInTenant<T>(
   });
 }
 
-function placeIssue({ ruleId, field, message }: PolicyIssue, writtenId: string | undefined) {
-  if (ruleId === writtenId || ruleId === null) return { field, message };
-  return { field: 'rules', message: `rule ${ruleId}: ${field} ${message}` };
+function placeIssue(issue: PolicyIssue, writtenId: string | undefined): ValidationIssue {
+  const { ruleId, field } = issue;
+  const told = toldFault(issue);
+  if (ruleId === writtenId || ruleId === null) return { field, ...told };
+  return { field: 'rules', ...told, message: `rule ${ruleId}: ${field} ${told.message}` };
 }

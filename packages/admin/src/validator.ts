@@ -1,4 +1,4 @@
-import { Rejection } from '@postern/schemas';
+import { Rejection, type ValidationIssue } from '@postern/schemas';
 import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { checkShape, toValidationIssue } from './validation/check-shape.ts';
@@ -24,7 +24,7 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, ht
   };
 };
 
-export function invalid(issues: readonly { field: string; message: string; line?: number }[]): Rejection {
+export function invalid(issues: readonly ValidationIssue[]): Rejection {
   const count = issues.length === 1 ? 'one fault' : `${issues.length} faults`;
   return new Rejection('validation_failed', `The request has ${count}.`, { details: { issues } });
 }

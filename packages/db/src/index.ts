@@ -1,4 +1,5 @@
 export type { DbClient, EngineCapabilities, TransactionScope } from './client.ts';
+export { createMemoryRateLimits } from './memory/rate-limits.ts';
 export { MIGRATIONS, migrate } from './migrate.ts';
 export { createDbRepositories } from './repositories/create-db-repositories.ts';
 export type { RepositoryOptions } from './repositories/repository-options.ts';

@@ -1,6 +1,13 @@
 import { verifyKeyDigest } from '@postern/auth';
-import type { SqliteCallJournal } from '@postern/db';
-import type { AgentsPort, CallJournal, DbRepositories, DirectoryPort, RunInTransaction } from '@postern/db/ports';
+import { createMemoryRateLimits, type SqliteCallJournal } from '@postern/db';
+import type {
+  AgentsPort,
+  CallJournal,
+  DbRepositories,
+  DirectoryPort,
+  RateLimitsPort,
+  RunInTransaction,
+} from '@postern/db/ports';
 import { createUndiciTransport, poolPrefix, type Transport } from '@postern/proxy-runtime';
 import { createTargetGuard, isOwnListener, type Resolve } from '@postern/ssrf-guard';
 import {
@@ -14,6 +21,7 @@ import {
 } from '@postern/vault';
 import { createArrivalHosts } from './arrival-hosts.ts';
 import { BodyMemory } from './body/body-memory.ts';
+import { CallCounts } from './call-counts.ts';
 import { type CompiledTenant, createTenantCompiler } from './directory/compiled-tenant.ts';
 import { Directory } from './directory/directory.ts';
 import { type SecretVersion, secretVersion } from './directory/secret-version.ts';
@@ -33,6 +41,7 @@ export interface PartsOptions {
   /** Each wraps a real port, to delay, count or cut what goes through it. */
   readonly wrapAgents?: (agents: AgentsPort) => AgentsPort;
   readonly wrapDirectory?: (directory: DirectoryPort) => DirectoryPort;
+  readonly wrapRateLimits?: (rateLimits: RateLimitsPort) => RateLimitsPort;
   readonly wrapJournal?: (journal: CallJournal) => CallJournal;
   readonly trustedProxies?: readonly string[];
   readonly publicHost?: string;
@@ -129,6 +138,8 @@ export function composeParts(ground: Ground, options: PartsOptions): Parts {
     secrets,
     tokens: new TokenKeeper({ path, secrets, storeRotatedSecret, log, metrics, ...clock }),
     transport,
+    rateLimits: options.wrapRateLimits?.(createMemoryRateLimits()) ?? createMemoryRateLimits(),
+    callCounts: new CallCounts(),
     refusals: new Refusals(journal, Date.now, 'default'),
     arrivalHosts: createArrivalHosts({ publicHost: () => options.publicHost, suffix: 'to.localhost' }),
     trustedProxies: createTrustedProxies(options.trustedProxies ?? []),

@@ -1,10 +1,11 @@
-import type { CallJournal } from '@postern/db/ports';
+import type { CallJournal, RateLimitsPort } from '@postern/db/ports';
 import type { AttemptReport, Transport } from '@postern/proxy-runtime';
 import type { TargetGuard } from '@postern/ssrf-guard';
 import type { SecretCache } from '@postern/vault';
 import type { ArrivalHosts } from './arrival-hosts.ts';
 import type { BodyMemory } from './body/body-memory.ts';
 import type { BodyLimits } from './body/receive-body.ts';
+import type { CallCounts } from './call-counts.ts';
 import type { CallTracing } from './call-trace.ts';
 import type { Directory } from './directory/directory.ts';
 import type { Refusals } from './refusals.ts';
@@ -33,6 +34,9 @@ export interface CallMetrics {
 export interface Gateway {
   readonly directory: Directory;
   readonly journal: CallJournal;
+  readonly rateLimits: RateLimitsPort;
+  /** For conditions on `count`. */
+  readonly callCounts: CallCounts;
   readonly guard: TargetGuard;
   readonly secrets: SecretCache;
   readonly tokens: TokenKeeper;

@@ -9,6 +9,7 @@ import { guardTarget } from './stages/guard-target.ts';
 import { injectCredential } from './stages/inject-credential.ts';
 import { recordIntent } from './stages/record-intent.ts';
 import { resolveCall } from './stages/resolve.ts';
+import { spendQuotas } from './stages/spend-quotas.ts';
 import { findWayIn } from './ways-in/find-way-in.ts';
 import type { WideEvent } from './wide-event.ts';
 
@@ -29,7 +30,9 @@ export async function handleRequest(gateway: Gateway, client: ClientExchange, ev
   const call = await resolveCall(gateway, caller, read instanceof Promise ? await read : read);
   try {
     const allowed = decide(gateway, call); // 5
-    const judged = guardTarget(gateway, allowed); // 8
+    const spent = spendQuotas(gateway, allowed); // 7
+    const passed = spent instanceof Promise ? await spent : spent;
+    const judged = guardTarget(gateway, passed); // 8
     const guarded = judged instanceof Promise ? await judged : judged;
     const intent = await recordIntent(gateway, guarded); // 9
     const opened = injectCredential(gateway, intent); // 10

@@ -1,5 +1,6 @@
 export { type ArrivalHosts, createArrivalHosts, createOwnAddressHosts } from './arrival-hosts.ts';
 export { BodyMemory } from './body/body-memory.ts';
+export { CallCounts } from './call-counts.ts';
 export type { CallTrace, CallTracing } from './call-trace.ts';
 export { type CompiledTenant, createTenantCompiler } from './directory/compiled-tenant.ts';
 export { Directory, type DirectoryOptions } from './directory/directory.ts';

@@ -6,6 +6,7 @@ import type { Gateway } from './gateway.ts';
 import { handleRequest } from './handle-request.ts';
 import { newWideEvent } from './stages/admit.ts';
 import { ForwardRejection, settle } from './stages/settle.ts';
+import { announceQuota, giveQuotaBack } from './stages/spend-quotas.ts';
 import type { WideEvent } from './wide-event.ts';
 
 /**
@@ -44,6 +45,8 @@ function refuse(gateway: Gateway, client: ClientExchange, event: WideEvent, reje
     settle(gateway, event, { result, code: rejection.code });
   } else {
     gateway.refusals.record(event, rejection);
+    if (event.quota !== undefined) giveQuotaBack(gateway, event.quota);
   }
+  if (event.quota !== undefined) announceQuota(client, event.quota);
   answerProblem(client, rejection, event.requestId);
 }

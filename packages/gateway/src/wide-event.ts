@@ -1,5 +1,7 @@
+import type { DecisionError, ShadowStep } from '@postern/policy';
 import type { CallKind, Outcome } from '@postern/schemas';
 import type { CallTrace } from './call-trace.ts';
+import type { SpentQuota } from './stages/spend-quotas.ts';
 
 /**
  * What is known of one call, filled by the stages as they learn it and read once at its end: by the log line, the metrics and,
@@ -28,6 +30,12 @@ export class WideEvent {
   rule: string | undefined = undefined;
   reason: string | undefined = undefined;
   policyVersion: string | undefined = undefined;
+  /** Rules that could not be evaluated; undefined for none. */
+  policyErrors: readonly DecisionError[] | undefined = undefined;
+  /** Rules in shadow that would have counted, or failed; undefined for none. */
+  shadow: readonly ShadowStep[] | undefined = undefined;
+  /** The rate limits that matched; undefined for none. */
+  quota: SpentQuota | undefined = undefined;
   credential: string | undefined = undefined;
   address: string | undefined = undefined;
   /** An intent stands in the log: from here on an outcome entry must close it. */

@@ -22,6 +22,8 @@ export interface PolicyBundle {
 export interface CompileOptions {
   /** Refuse agents, integrations and actions that the bundle's own lists lack. Default true; a list that is absent is not held against a rule. */
   readonly checkReferences?: boolean;
+  /** Refuse conditions on a body that all actions of the rule pass as it comes. Default as `checkReferences`. */
+  readonly checkPhases?: boolean;
   /** False: risk raises no outcome, whatever the thresholds of the bundle. Default true. */
   readonly riskRaises?: boolean;
 }
@@ -55,7 +57,8 @@ export function compilePolicy(bundle: PolicyBundle, options: CompileOptions = {}
   checkSections(bundle, report);
   const risk = readRiskThresholds(bundle['risk'], report);
   const isChecked = options.checkReferences ?? true;
-  const streams = (selectors: Selectors) => isChecked && streamsAlways(selectors, bundle['integrations']);
+  const checksPhases = options.checkPhases ?? isChecked;
+  const streams = (selectors: Selectors) => checksPhases && streamsAlways(selectors, bundle['integrations']);
   const globals = readGlobalRules(bundle['global'], issues);
   const own = readRules(bundle['rules'], 'rules', issues, streams);
   checkUniqueIds([...globals, ...own], issues);

@@ -19,5 +19,6 @@ export { readFormBody } from './read-form-body.ts';
 export { RISK_LABELS, type RiskLabel } from './risk/risk-labels.ts';
 export { type RiskFactor, type RiskScore, scoreRisk } from './risk/score-risk.ts';
 export type { Effect } from './rule.ts';
+export { judgeRecorded } from './simulate/judge-recorded.ts';
 export type { RecordedFacts } from './simulate/recorded-facts.ts';
 export { type Simulation, simulate } from './simulate/simulate.ts';

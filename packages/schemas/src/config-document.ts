@@ -57,10 +57,6 @@ export const UNSUPPORTED_FIELDS: readonly string[] = [
   'notifications',
   'integrations.*.template',
   'integrations.*.idempotency',
-  'rules.*.when',
-  'rules.*.limit',
-  'rules.*.approval',
-  'rules.*.shadow',
 ];
 
 /** The published JSON Schema (draft 2020-12) of `postern.yaml`. */

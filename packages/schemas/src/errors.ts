@@ -88,11 +88,16 @@ export interface RejectionDetails {
   readonly issues?: readonly ValidationIssue[];
 }
 
-/** One fault in a submitted document: where it is, what was wrong and what would be right. `line` counts from 1. */
+/** One fault in a submitted document: where it is, what was wrong and what would be right. */
 export interface ValidationIssue {
   readonly field: string;
   readonly message: string;
+  /** Counts from 1. */
   readonly line?: number;
+  /** With `position`: id of the rule at fault. */
+  readonly rule?: string;
+  /** Within an expression: how many characters stand before the fault. */
+  readonly position?: number;
 }
 
 export interface RejectionOptions {

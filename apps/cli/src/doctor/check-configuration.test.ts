@@ -207,6 +207,8 @@ describe('a rule', () => {
     ['under paths that lie apart', { paths: ['/orgs/**'] }, false],
     ['of deeper paths alone', { paths: ['/repos/acme/secret'] }, false],
     ['that is disabled', { disabled: true }, false],
+    ['with a condition', { when: 'agent.trust < 2' }, false],
+    ['in shadow', { shadow: true }, false],
   ])('against a deny %s', (_name, members, isShadowed) => {
     const allow = rule({ agents: ['coder'], methods: ['GET', 'HEAD'], paths: ['/repos/acme/**'] });
     const integrations = [integration(), integration({ name: 'other' })];

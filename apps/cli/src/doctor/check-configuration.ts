@@ -152,9 +152,11 @@ function checkCleartext({ name, baseUrl, credential, network }: ConfiguredIntegr
 }
 
 function checkReachable({ name }: ConfiguredIntegration, rules: readonly Rule[]): Finding[] {
-  const isAllowed = rules.some(({ disabled, effect, integrations }) => {
+  const isAllowed = rules.some(({ disabled, effect, integrations, shadow }) => {
     const isOpening = effect === 'allow' || effect === 'require_approval';
-    return disabled !== true && isOpening && (integrations === undefined || integrations.includes(name));
+    return (
+      disabled !== true && shadow !== true && isOpening && (integrations === undefined || integrations.includes(name))
+    );
   });
   if (isAllowed) return [];
   return [

@@ -67,7 +67,7 @@ export function selects(selector: string, { name, roles, environment, trust }: A
 
 /** The order of rules never matters: a deny always counts more. */
 function checkShadow(rule: Rule, rules: readonly Rule[]): Finding[] {
-  if (rule.effect !== 'allow' && rule.effect !== 'require_approval') return [];
+  if (rule.shadow === true || (rule.effect !== 'allow' && rule.effect !== 'require_approval')) return [];
   const over = rules.find((other) => other.effect === 'deny' && covers(other, rule));
   if (over === undefined) return [];
   return [
@@ -77,7 +77,7 @@ function checkShadow(rule: Rule, rules: readonly Rule[]): Finding[] {
 
 /** Whether everything that `inner` matches, `outer` matches too. Says no where it cannot tell. */
 function covers(outer: Rule, inner: Rule): boolean {
-  if ('when' in outer && outer.when !== undefined) return false;
+  if (outer.when !== undefined || outer.shadow === true) return false;
   const lists = ['agents', 'integrations', 'actions', 'methods', 'hosts'] as const;
   const isCovered = (list: (typeof lists)[number]) => {
     const wanted: readonly string[] | undefined = inner[list];

@@ -20,11 +20,13 @@ interface ProbedCall {
 export function ruleStep(integration: ConfiguredIntegration, agent: ConfiguredAgent, question: RuleQuestion): Finding {
   const about = `rules for ${agent.name} and ${integration.name}`;
   const calls = callsToJudge(integration, agent, question);
+  let open: Decision | undefined;
   let denied: { readonly call: ProbedCall; readonly decision: Decision } | undefined;
   try {
     for (const call of calls) {
       const decision = judge(integration, agent, question, call);
       if (decision.outcome === 'allow') return ok(about, `rule ${decision.rule} allows ${call.method} ${call.url}`);
+      if (decision.errors.length > 0 && !decision.hard) open ??= decision;
       denied ??= { call, decision };
     }
   } catch (error) {
@@ -35,12 +37,19 @@ export function ruleStep(integration: ConfiguredIntegration, agent: ConfiguredAg
       remedy: EXPLAIN,
     });
   }
+  if (open !== undefined) return undecided(about, open);
   const remedy = `postern rules create ID --effect allow --integration ${integration.name} --agent ${agent.name} --method GET`;
   if (denied === undefined) return broken('no-allow-rule', { about, message: 'none allows anything', remedy });
   return refusedByRule(about, denied.call, denied.decision, remedy);
 }
 
 const EXPLAIN = 'Ask the gateway itself: POSTERN_KEY=… postern explain INTEGRATION METHOD PATH';
+
+/** What a condition reads of a call, such as its body, is not known here. */
+function undecided(about: string, { errors }: Decision): Finding {
+  const rules = errors.flatMap(({ rule }) => rule ?? []).join(', ');
+  return ok(about, `hangs on the conditions of ${rules}, which only a whole call decides. ${EXPLAIN}`);
+}
 
 function refusedByRule(about: string, { method, url }: ProbedCall, decision: Decision, remedy: string): Finding {
   const call = `${method} ${url}`;
@@ -66,11 +75,11 @@ function callsToJudge(
 }
 
 function isInFavour(
-  { disabled, effect, agents, integrations }: Rule,
+  { disabled, shadow, effect, agents, integrations }: Rule,
   integration: string,
   agent: ConfiguredAgent,
 ): boolean {
-  if (disabled === true || (effect !== 'allow' && effect !== 'require_approval')) return false;
+  if (disabled === true || shadow === true || (effect !== 'allow' && effect !== 'require_approval')) return false;
   return (
     (integrations?.includes(integration) ?? true) && (agents?.some((selector) => selects(selector, agent)) ?? true)
   );

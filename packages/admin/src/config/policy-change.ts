@@ -1,7 +1,7 @@
 import type { PolicyIssue } from '@postern/policy';
 import { type PlacedIssue, pathOfField } from '../validation/check-shape.ts';
 import type { CurrentState } from './current-state.ts';
-import { judgePolicy, policyStateOf } from './policy-check.ts';
+import { judgePolicy, policyStateOf, toldFault } from './policy-check.ts';
 import type { ResolvedDocument } from './resolved-document.ts';
 
 export interface PolicyChange {
@@ -28,11 +28,17 @@ export function judgePolicyChange(document: ResolvedDocument, before: CurrentSta
 }
 
 /** Where in the document the rule at fault stands; a rule that it does not hold is told by its id. */
-function placeIssue({ ruleId, field, message }: PolicyIssue, document: ResolvedDocument): PlacedIssue {
-  if (ruleId === null) return { path: pathOfField(field), message };
+function placeIssue(issue: PolicyIssue, document: ResolvedDocument): PlacedIssue {
+  const { ruleId, field } = issue;
+  const told = toldFault(issue);
+  if (ruleId === null) return { path: pathOfField(field), ...told };
   const index = document.rules?.findIndex(({ id }) => id === ruleId) ?? -1;
-  if (index >= 0) return { path: ['rules', index, ...pathOfField(field)], message };
+  if (index >= 0) return { path: ['rules', index, ...pathOfField(field)], ...told };
   const globalIndex = document.globalRules?.findIndex(({ id }) => id === ruleId) ?? -1;
-  if (globalIndex >= 0) return { path: ['global', 'rules', globalIndex, ...pathOfField(field)], message };
-  return { path: ['rules'], message: `rule ${ruleId}, which is not of this document: ${field} ${message}` };
+  if (globalIndex >= 0) return { path: ['global', 'rules', globalIndex, ...pathOfField(field)], ...told };
+  return {
+    path: ['rules'],
+    ...told,
+    message: `rule ${ruleId}, which is not of this document: ${field} ${told.message}`,
+  };
 }

@@ -1,6 +1,6 @@
 import type { PolicyRuleRecord } from '@postern/db/ports';
 import { compilePolicy, PolicyError, type PolicyIssue } from '@postern/policy';
-import type { Integration, Rule } from '@postern/schemas';
+import type { Integration, Rule, ValidationIssue } from '@postern/schemas';
 import type { PolicyRecords } from './current-state.ts';
 
 /** What decides a tenant's calls: rules in force, global rules in force, the integrations they speak of. */
@@ -32,11 +32,18 @@ export function judgePolicy(
   const { integrations, rules, globalRules } = state;
   const bundle = { integrations, rules, global: { rules: globalRules } };
   try {
-    const { version } = compilePolicy(bundle, { checkReferences: false });
+    const { version } = compilePolicy(bundle, { checkReferences: false, checkPhases: true });
     if (agents !== undefined) compilePolicy({ ...bundle, agents });
     return { version, issues: [] };
   } catch (cause) {
     if (!(cause instanceof PolicyError)) throw cause;
     return { version: undefined, issues: cause.issues };
   }
+}
+
+/** What is told of a fault beside its place; of one within an expression, where. The message tells it too, for people read that alone. */
+export function toldFault({ ruleId, position, message }: PolicyIssue): Omit<ValidationIssue, 'field' | 'line'> {
+  if (position === undefined) return { message };
+  const rule = ruleId === null ? {} : { rule: ruleId };
+  return { message: `${message} (at character ${position})`, ...rule, position };
 }

@@ -66,10 +66,13 @@ test('a write that leaves the policy as it is activates nothing', async () => {
 
 test.each<[object, string, string]>([
   [{ effect: 'allow' }, 'id', 'is required'],
-  [{ id: 'a', effect: 'permit' }, 'effect', 'must be one of allow, deny, require_approval'],
-  [{ id: 'a', effect: 'allow', when: 'true' }, 'when', 'is not supported by this version'],
-  [{ id: 'a', effect: 'rate_limit', limit: {} }, 'effect', 'must be one of allow, deny, require_approval'],
-  [{ id: 'a', effect: 'allow', shadow: true }, 'shadow', 'is not supported by this version'],
+  [{ id: 'a', effect: 'permit' }, 'effect', 'must be one of allow, deny, require_approval, rate_limit'],
+  [{ id: 'a', effect: 'allow', when: ' ' }, 'when', 'must be an expression; leave it out to match always'],
+  [{ id: 'a', effect: 'rate_limit' }, 'limit', 'must have requests, perSeconds and per'],
+  [{ id: 'a', effect: 'rate_limit', limit: { requests: 1 } }, 'limit.perSeconds', 'is required'],
+  [{ id: 'a', effect: 'deny', limit: { requests: 1, perSeconds: 1 } }, 'limit', 'goes with effect rate_limit only'],
+  [{ id: 'a', effect: 'allow', approval: {} }, 'approval', 'goes with effect require_approval only'],
+  [{ id: 'a', effect: 'allow', shadow: 'yes' }, 'shadow', 'must be true or false'],
   [{ id: 'a', effect: 'allow', hard: true }, 'hard', 'goes with effect deny only'],
   [{ id: 'a', effect: 'allow', agents: ['trust>=9'] }, 'agents[0]', expect.stringContaining('must compare trust')],
   [{ id: 'a', effect: 'allow', paths: ['/x*y'] }, 'paths[0]', expect.any(String)],
@@ -79,6 +82,49 @@ test.each<[object, string, string]>([
   const plane = shared();
   expect(await create(plane, body)).toMatchObject({ status: 422, body: { issues: [{ field, message }] } });
   expect((await plane.call({ url: '/v1/rules' })).body.items).toEqual([]);
+});
+
+test.each<[object, number, string]>([
+  [{ effect: 'allow', when: 'request.bdy == null' }, 8, 'bdy'],
+  [{ effect: 'deny', when: 'agent.trust > "3"' }, 0, 'no such overload'],
+  [{ effect: 'deny', when: 'true && agent.name' }, 0, ''],
+  [{ effect: 'rate_limit', when: 'count.hour > 3', limit: { requests: 1, perSeconds: 1 } }, 6, 'counts by itself'],
+  [{ effect: 'allow', when: 'request.path.matches("(a")' }, 21, ''],
+  [{ effect: 'allow', when: 'response.status == 200' }, 0, ''],
+])('the condition of %j is refused with rule, field and position', async (rule, position, words) => {
+  const plane = shared();
+  const { status, body } = await create(plane, { id: 'bad', ...rule });
+  expect(status).toBe(422);
+  expect(body.issues).toEqual([
+    { rule: 'bad', field: 'when', position: expect.any(Number), message: expect.stringContaining(`(at character `) },
+  ]);
+  expect(body.issues[0]).toMatchObject({ position, message: expect.stringContaining(words) });
+  expect((await plane.call({ url: '/v1/rules' })).body.items).toEqual([]);
+});
+
+test('a condition on a body that nobody sees is refused', async () => {
+  await using plane = await startTestControlPlane();
+  const actions = [{ name: 'upload', methods: ['PUT'], paths: ['/**'], body: 'stream' }];
+  await plane.call({
+    method: 'POST',
+    url: '/v1/integrations',
+    body: { name: 'a', baseUrl: 'https://a.example', actions },
+  });
+  const rule = { id: 'r', effect: 'allow', when: 'true || request.body == null' };
+  expect((await create(plane, { ...rule, actions: ['upload'] })).body.issues).toMatchObject([
+    { field: 'when', position: 16 },
+  ]);
+  expect((await create(plane, rule)).status).toBe(201);
+});
+
+test('a rule keeps its condition, limit, terms and shadow', async () => {
+  await using plane = await startTestControlPlane();
+  const limit = { requests: 5, perSeconds: 60, per: ['agent', 'host'] };
+  const pace = { id: 'pace', effect: 'rate_limit', when: 'request.method == "GET"', limit, shadow: true };
+  expect(await create(plane, pace)).toMatchObject({ status: 201, body: pace });
+  const asks = { id: 'asks', effect: 'require_approval', approval: { approvers: 2, groups: ['ops'] } };
+  const terms = { approvers: 2, groups: ['ops'], pendingSeconds: 900, grant: 'once', executeSeconds: 600 };
+  expect(await create(plane, asks)).toMatchObject({ status: 201, body: { ...asks, approval: terms } });
 });
 
 test('an edit under a stale tag is refused', async () => {

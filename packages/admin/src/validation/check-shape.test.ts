@@ -62,14 +62,34 @@ test.each<[string, unknown, string]>([
     'integrations[0].credential.type: must be one of none, bearer, header, query, basic, hmac, oauth2_client_credentials, oauth2_refresh, aws_sigv4, jwt_bearer, github_app, mtls',
   ],
   [
-    'an effect of the full format',
-    { version: 1, rules: [{ id: 'a', effect: 'rate_limit' }] },
-    'rules[0].effect: must be one of allow, deny, require_approval',
+    'an unknown effect',
+    { version: 1, rules: [{ id: 'a', effect: 'permit' }] },
+    'rules[0].effect: must be one of allow, deny, require_approval, rate_limit',
   ],
   [
-    'a condition',
-    { version: 1, rules: [{ id: 'a', effect: 'deny', when: 'true' }] },
-    'rules[0].when: is not supported by this version',
+    'a condition that is no text',
+    { version: 1, rules: [{ id: 'a', effect: 'deny', when: true }] },
+    'rules[0].when: must be text; write it in quotes',
+  ],
+  [
+    'a window of nothing',
+    { version: 1, rules: [{ id: 'a', effect: 'rate_limit', limit: { requests: 1, perSeconds: 0 } }] },
+    'rules[0].limit.perSeconds: must be at least 1',
+  ],
+  [
+    'a limit beyond the largest',
+    { version: 1, rules: [{ id: 'a', effect: 'rate_limit', limit: { requests: 1_000_001, perSeconds: 1 } }] },
+    'rules[0].limit.requests: must be at most 1000000',
+  ],
+  [
+    'a counter for what no limit counts',
+    { version: 1, rules: [{ id: 'a', effect: 'rate_limit', limit: { requests: 1, perSeconds: 1, per: ['path'] } }] },
+    'rules[0].limit.per[0]: must be one of tenant, agent, integration, action, method, host',
+  ],
+  [
+    'approval by nobody',
+    { version: 1, rules: [{ id: 'a', effect: 'require_approval', approval: { approvers: 0 } }] },
+    'rules[0].approval.approvers: must be at least 1',
   ],
   [
     'an empty list',

@@ -9,6 +9,10 @@ import { isUnsupported, withoutIdleMembers } from './unsupported-fields.ts';
 export interface PlacedIssue {
   readonly path: IssuePath;
   readonly message: string;
+  /** With `position`: id of the rule at fault. */
+  readonly rule?: string;
+  /** Within an expression: how many characters stand before the fault. */
+  readonly position?: number;
 }
 
 export type ShapeCheck<T> =
@@ -51,8 +55,9 @@ export function toValidationIssue(
   issue: PlacedIssue,
   lineOf?: (path: IssuePath) => number | undefined,
 ): ValidationIssue {
-  const line = lineOf?.(issue.path);
-  return { field: fieldText(issue.path), message: issue.message, ...(line === undefined ? {} : { line }) };
+  const { path, ...told } = issue;
+  const line = lineOf?.(path);
+  return { field: fieldText(path), ...told, ...(line === undefined ? {} : { line }) };
 }
 
 interface Context {

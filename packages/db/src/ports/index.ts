@@ -7,6 +7,7 @@ export { DbError, type DbErrorCode } from './db-error.ts';
 export type { DirectoryPort, TenantDirectory } from './directory.ts';
 export type { IntegrationRecord, IntegrationsPort } from './integrations.ts';
 export { GLOBAL_TENANT, type PolicyRuleRecord, type PolicyRulesPort } from './policy-rules.ts';
+export type { CountedLimit, LimitVerdict, RateLimitsPort } from './rate-limits.ts';
 export type { DbRepositories, RunInTransaction } from './repositories.ts';
 export type { SecretEnvelopeVersion, SecretRecord, SecretsPort } from './secrets.ts';
 export type { TenantRecord, TenantsPort } from './tenants.ts';

@@ -11,6 +11,7 @@ import { StreamScrubber } from '../scrub/stream-scrubber.ts';
 import type { GuardedCall } from '../stages/guard-target.ts';
 import type { CredentialedCall } from '../stages/inject-credential.ts';
 import { codeOf, type Ending, ForwardRejection, resultOf, settle } from '../stages/settle.ts';
+import { quotaFields } from '../stages/spend-quotas.ts';
 import { type Answer, type Completion, decodedBytesMax, hasBody, linkScope } from './answer.ts';
 import { passTrailers, takesTrailers } from './pass-trailers.ts';
 import { rewriteLinks } from './rewrite-links.ts';
@@ -75,6 +76,8 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
     if (status === 204) removeLength(passed);
     this.#bytesLeft = announcedLength(passed);
     for (const item of this.#extraHeaders) passed.push(item);
+    const { quota } = this.#call.allowed.call.caller.request.event;
+    if (quota !== undefined) passed.push(...quotaFields(quota));
     this.#response.writeHead(status, passed);
     // The first event of a stream may be long in coming; else the head goes out with the first bytes.
     if (isStream) this.#response.flushHeaders();

@@ -17,6 +17,7 @@ import type { CachedSecretReference, Secret } from '@postern/vault';
 import type { OpenedCredential } from '../opened-credential.ts';
 import type { EchoMatcher } from '../scrub/echo-matcher.ts';
 import { compileTokenEndpoint, type TokenEndpoint } from '../tokens/token-endpoint.ts';
+import { type FactsRead, factsRead } from './facts-read.ts';
 import { cachedSecret } from './secret-version.ts';
 
 /** One tenant's configuration, ready to judge calls. Immutable but for the lanes' counters; a change makes a new one. */
@@ -24,6 +25,8 @@ export interface CompiledTenant {
   readonly name: string;
   readonly revision: number;
   readonly policy: CompiledPolicy;
+  /** What its conditions look at: all else about a call need not be found out. */
+  readonly reads: FactsRead;
   /** Tells whether the policy must be compiled anew: identities and versions of all that it was made of. */
   readonly policySource: string;
   readonly integrations: ReadonlyMap<string, CompiledIntegration>;
@@ -104,11 +107,13 @@ export function createTenantCompiler(transport: Transport): CompileTenant {
       return known?.source === sourceOf(record) ? known : compileIntegration(record, transport, known);
     });
     const policySource = [...snapshot.integrations, ...snapshot.globalRules, ...snapshot.rules].map(sourceOf).join();
+    const policy = former?.policySource === policySource ? former.policy : compileRules(snapshot);
     return {
       name: snapshot.tenant,
       revision: snapshot.revision,
       policySource,
-      policy: former?.policySource === policySource ? former.policy : compileRules(snapshot),
+      policy,
+      reads: factsRead(policy),
       integrations: new Map(integrations.map((integration) => [integration.name, integration])),
       hosts: byHost(integrations),
       secrets: new Map(snapshot.secrets.map((record) => [record.name, tenantSecret(record)])),
@@ -132,7 +137,8 @@ function compileRules(snapshot: TenantDirectory): CompiledPolicy {
     global: { rules: snapshot.globalRules.map((record) => record.spec) },
   };
   // References were checked when the rules were saved; an agent or integration removed since must not stop the tenant.
-  // Nobody can be asked yet, so risk would only refuse: it raises outcomes once the configuration can set its thresholds.
+  // Nobody can be asked yet, so risk would only refuse (every PUT, by the default thresholds): it raises outcomes once there are
+  // approvals and the configuration can set its thresholds.
   return compilePolicy(bundle, { checkReferences: false, riskRaises: false });
 }
 

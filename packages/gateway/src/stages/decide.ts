@@ -1,6 +1,7 @@
-import { type Decision, decide as decideByPolicy, type Facts } from '@postern/policy';
+import { type Decision, decide as decideByPolicy } from '@postern/policy';
 import { Rejection } from '@postern/schemas';
 import type { Gateway } from '../gateway.ts';
+import { policyFacts } from './call-facts.ts';
 import type { ResolvedCall } from './resolve.ts';
 
 declare const allowed: unique symbol;
@@ -16,12 +17,15 @@ const WITHOUT_TRACE = { trace: false };
 
 /** Stage 5. Default deny; a rule that asks for approval refuses too, since nobody can be asked yet. */
 export function decide(gateway: Gateway, call: ResolvedCall): AllowedCall {
-  const decision = decideByPolicy(call.caller.tenant.policy, policyFacts(gateway, call), WITHOUT_TRACE);
+  const { policy, reads } = call.caller.tenant;
+  const decision = decideByPolicy(policy, policyFacts(gateway, call, reads), WITHOUT_TRACE);
   const { event } = call.caller.request;
   event.decision = decision.outcome;
   event.rule = decision.rule ?? undefined;
   event.reason = decision.reason;
   event.policyVersion = decision.policyVersion;
+  if (decision.errors.length > 0) event.policyErrors = decision.errors;
+  if (decision.shadow.length > 0) event.shadow = decision.shadow;
   switch (decision.outcome) {
     case 'allow':
       return { call, decision } as AllowedCall;
@@ -42,25 +46,3 @@ export function decide(gateway: Gateway, call: ResolvedCall): AllowedCall {
       });
   }
 }
-
-/** What the rules look at. */
-export function policyFacts(gateway: Gateway, call: ResolvedCall): Facts {
-  const { agent, tenant } = call.caller;
-  return {
-    tenant: tenant.name,
-    agent,
-    request: {
-      method: call.method,
-      url: call.target.url,
-      target: call.target,
-      headers: NO_HEADERS,
-      bodyInspected: false,
-    },
-    integration: call.integration,
-    action: call.action,
-    now: gateway.now(),
-  };
-}
-
-/** No rule of this version looks at headers. */
-const NO_HEADERS: Facts['request']['headers'] = [];

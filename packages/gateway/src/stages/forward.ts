@@ -10,6 +10,7 @@ import type { Answer } from '../answers/answer.ts';
 import type { Gateway } from '../gateway.ts';
 import { linkBase } from '../link-base.ts';
 import type { CredentialedCall } from './inject-credential.ts';
+import type { ResolvedCall } from './resolve.ts';
 
 /**
  * Stages 11 and 12: sends the call, again where that is allowed, and passes the upstream's answer on as it comes. Resolves when
@@ -23,8 +24,16 @@ export function forward(gateway: Gateway, credentialed: CredentialedCall, answer
     if (!answer.begin(gateway, credentialed, { resolve, reject })) return;
     const { trace } = credentialed.intent.guarded.allowed.call.caller.request.event;
     if (trace !== undefined) trace.sentMs = performance.now();
+    countCall(gateway, credentialed.intent.guarded.allowed.call);
     answer.attach(startExchange(lane, new ForwardedCall(gateway, credentialed), answer));
   });
+}
+
+/** For conditions on `count`, where some rule has one. */
+function countCall(gateway: Gateway, { caller: { agent, tenant }, integration, action }: ResolvedCall): void {
+  if (!tenant.reads.counts || action === undefined) return;
+  const counted = { tenant: tenant.name, agent: agent.name, integration: integration.name, action: action.name };
+  gateway.callCounts.add(counted, gateway.now());
 }
 
 /** A call on its lane. What becomes of its attempts goes into the wide event, the metrics and the log. */

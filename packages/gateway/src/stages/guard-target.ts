@@ -4,19 +4,19 @@ import { Rejection } from '@postern/schemas';
 import type { AllowVerdict, Verdict } from '@postern/ssrf-guard';
 import type { CompiledIntegration } from '../directory/compiled-tenant.ts';
 import type { Gateway } from '../gateway.ts';
-import type { AllowedCall } from './decide.ts';
+import type { PassedCall } from './spend-quotas.ts';
 
 declare const guarded: unique symbol;
 
 /** A call whose target has been judged: `target.address` is the one address it may be sent to. Only `guardTarget` makes one. */
 export interface GuardedCall {
   readonly [guarded]: true;
-  readonly allowed: AllowedCall;
+  readonly allowed: PassedCall;
   readonly target: PinnedTarget;
 }
 
 /** Stage 8, for every call, also when a connection is warm. No promise when the name's addresses are known. */
-export function guardTarget(gateway: Gateway, allowed: AllowedCall): GuardedCall | Promise<GuardedCall> {
+export function guardTarget(gateway: Gateway, allowed: PassedCall): GuardedCall | Promise<GuardedCall> {
   const { integration, target } = allowed.call;
   const verdict = gateway.guard.judge(target, integration.targetPolicy);
   return verdict instanceof Promise
@@ -24,7 +24,7 @@ export function guardTarget(gateway: Gateway, allowed: AllowedCall): GuardedCall
     : pin(gateway, allowed, verdict);
 }
 
-function pin(gateway: Gateway, allowed: AllowedCall, verdict: Verdict): GuardedCall {
+function pin(gateway: Gateway, allowed: PassedCall, verdict: Verdict): GuardedCall {
   const { call } = allowed;
   const { event } = call.caller.request;
   if (verdict.verdict === 'deny') {

@@ -3,6 +3,7 @@ import type { UpstreamFailure } from '@postern/proxy-runtime';
 import { type ErrorCode, type OutcomeResult, Rejection } from '@postern/schemas';
 import type { Gateway } from '../gateway.ts';
 import type { WideEvent } from '../wide-event.ts';
+import { giveQuotaBack } from './spend-quotas.ts';
 
 /** How a call whose intent is recorded has ended. `code` is an error code, or `client_gone`. */
 export interface Ending {
@@ -15,6 +16,7 @@ export interface Ending {
 export function settle(gateway: Gateway, event: WideEvent, ending: Ending): void {
   event.status = ending.status ?? event.status;
   event.code = ending.code;
+  if (ending.result === 'not_sent' && event.quota !== undefined) giveQuotaBack(gateway, event.quota);
   gateway.journal.recordOutcome({
     tenant: event.tenant as string,
     requestId: event.requestId,

@@ -2,6 +2,7 @@ import { CollectedAnswer, type CollectedResponse } from '../answers/collected-an
 import { answerJsonText } from '../answers/documents.ts';
 import type { AdmittedRequest } from '../stages/admit.ts';
 import type { AllowedCall } from '../stages/decide.ts';
+import { announceQuota } from '../stages/spend-quotas.ts';
 import { readCallDocument } from './call-document.ts';
 import type { CallWayIn } from './way-in.ts';
 
@@ -16,6 +17,8 @@ export const execute: CallWayIn = {
   finish(request, answer, allowed) {
     const collected = answer instanceof CollectedAnswer ? answer.collected : undefined;
     if (collected === undefined) return;
+    const { quota } = request.event;
+    if (quota !== undefined) announceQuota(request.exchange, quota);
     answerJsonText(request.exchange, 200, executeText(request, collected, allowed), request.event.requestId);
   },
 };

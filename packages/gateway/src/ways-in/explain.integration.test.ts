@@ -44,6 +44,9 @@ describe('explain', () => {
       rule: 'all',
       reason: expect.any(String),
       hard: false,
+      risk: { score: 0.3, labels: [], factors: [{ name: 'tier:medium', value: 0.3 }] },
+      limits: [],
+      errors: [],
       action: 'things.write',
       credential: { type: 'bearer', secret: 'token' },
     });

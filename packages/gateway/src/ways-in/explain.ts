@@ -1,12 +1,13 @@
 import { bodyDigest, type Descriptor, DescriptorError, describeCall, fingerprint } from '@postern/canonicalizer';
-import { explain as explainByPolicy } from '@postern/policy';
+import { type Explanation, explain as explainByPolicy, type LimitToSpend } from '@postern/policy';
 import { filterRequestHeaders } from '@postern/proxy-runtime';
 import { Rejection } from '@postern/schemas';
 import { answerJson } from '../answers/documents.ts';
 import { disposeBody, NO_BODY, type RequestBody } from '../body/request-body.ts';
+import { ALL_FACTS } from '../directory/facts-read.ts';
 import type { Gateway } from '../gateway.ts';
 import { authenticate } from '../stages/authenticate.ts';
-import { policyFacts } from '../stages/decide.ts';
+import { pairs, policyFacts } from '../stages/call-facts.ts';
 import { type ResolvedCall, resolveCall } from '../stages/resolve.ts';
 import { readCallDocument } from './call-document.ts';
 import type { ApiWayIn } from './way-in.ts';
@@ -20,15 +21,17 @@ export const explain: ApiWayIn = {
     // A body that would pass as it comes is in no descriptor: its digest is known when it has passed.
     const call = await resolveCall(gateway, caller, { ...document, streamedBody: () => NO_BODY });
     try {
-      answerJson(request.exchange, 200, explanation(gateway, call), request.event.requestId);
+      answerJson(request.exchange, 200, await explanation(gateway, call), request.event.requestId);
     } finally {
       disposeBody(call.body);
     }
   },
 };
 
-function explanation(gateway: Gateway, call: ResolvedCall): Record<string, unknown> {
-  const { outcome, rule, reason, hard, trace } = explainByPolicy(call.caller.tenant.policy, policyFacts(gateway, call));
+async function explanation(gateway: Gateway, call: ResolvedCall): Promise<Record<string, unknown>> {
+  const { tenant } = call.caller;
+  const explained = explainByPolicy(tenant.policy, policyFacts(gateway, call, ALL_FACTS));
+  const { outcome, rule, reason, hard, risk, approval, trace } = explained;
   const descriptor = descriptorOf(call);
   const { credential } = call.integration;
   return {
@@ -36,12 +39,26 @@ function explanation(gateway: Gateway, call: ResolvedCall): Record<string, unkno
     rule,
     reason,
     hard,
+    risk,
+    approval,
     action: call.action?.name ?? null,
     descriptor,
     fingerprint: fingerprint(descriptor),
     credential: { type: credential.type, secret: credential.secretName ?? null },
+    limits: await limitsNow(gateway, tenant.name, explained.limits),
+    errors: explained.errors,
     trace,
   };
+}
+
+/** The rate limits that the call would have to pass, and what is left of them; nothing is spent. */
+async function limitsNow(gateway: Gateway, tenant: string, limits: Explanation['limits']): Promise<object[]> {
+  const counted = limits.map((limit) => ({ ...limit, tenant }));
+  const verdicts = await gateway.rateLimits.judge(counted, gateway.now());
+  return limits.map(({ key: _key, ...limit }: LimitToSpend, place) => {
+    const verdict = verdicts[place];
+    return { ...limit, remaining: verdict?.remaining, resetSeconds: verdict?.resetSeconds };
+  });
 }
 
 /** The canonical form of the call: what approvals and idempotency compare. */
@@ -78,10 +95,4 @@ function digestOf(body: RequestBody): string | null {
     case 'stream':
       return null;
   }
-}
-
-function pairs(flat: readonly string[]): [string, string][] {
-  const list: [string, string][] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) list.push([flat[i] as string, flat[i + 1] as string]);
-  return list;
 }

@@ -1,4 +1,4 @@
-import { decide, explain, type Facts } from '@postern/policy';
+import { decide, explain, type Facts, judgeRecorded, UNKEPT } from '@postern/policy';
 import type { Action, Outcome } from '@postern/schemas';
 import { answerJson } from '../answers/documents.ts';
 import { type CompiledIntegration, integrationOfHost } from '../directory/compiled-tenant.ts';
@@ -29,7 +29,7 @@ function isOpenTo(gateway: Gateway, caller: Caller, integration: CompiledIntegra
     caller.tenant.policy,
     facts(gateway, caller, { integration, method: 'GET', path, action: undefined }),
   );
-  return trace.some((step) => step.effect !== 'deny');
+  return trace.some(({ effect, shadow }) => shadow !== true && (effect === 'allow' || effect === 'require_approval'));
 }
 
 function describe(gateway: Gateway, caller: Caller, integration: CompiledIntegration): Record<string, unknown> {
@@ -63,11 +63,23 @@ function outcomeOf(gateway: Gateway, caller: Caller, integration: CompiledIntegr
   for (const method of action.methods) {
     for (const pattern of action.paths) {
       const sample = facts(gateway, caller, { integration, method, path: samplePath(pattern), action });
-      const { outcome } = decide(caller.tenant.policy, sample, { trace: false });
-      if (STRENGTH[outcome] < STRENGTH[mildest]) mildest = outcome;
+      for (const outcome of possibleOutcomes(caller, sample)) {
+        if (STRENGTH[outcome] < STRENGTH[mildest]) mildest = outcome;
+      }
     }
   }
   return mildest;
+}
+
+/** More than one where a condition looks at what only a real call has. */
+function possibleOutcomes({ tenant: { policy, reads } }: Caller, sample: Facts): readonly Outcome[] {
+  if (!reads.conditions) return [decide(policy, sample, { trace: false }).outcome];
+  return judgeRecorded(policy, {
+    ...sample,
+    request: { ...sample.request, headers: UNKEPT, query: UNKEPT, body: UNKEPT, bodyInspected: UNKEPT },
+    counts: UNKEPT,
+    risk: UNKEPT,
+  }).possible;
 }
 
 /** A path that the pattern matches. */
