@@ -10,9 +10,22 @@ import { type ProgramEnd, runProgram } from './run-program.ts';
 
 const TOKEN = 'npm_upstream0123456789abcdef';
 
+/** Their documents and tarballs are fetched side by side. */
+const NEEDLES = Array.from({ length: 50 }, (_, index) => `needle-${index}`);
+
 const client = clientGateway({
   name: 'npm',
-  stub: () => startNpmUpstream({ token: TOKEN, packages: { tree: ['leaf', '@our/bud'], leaf: [], '@our/bud': [] } }),
+  stub: () =>
+    startNpmUpstream({
+      token: TOKEN,
+      packages: {
+        tree: ['leaf', '@our/bud'],
+        leaf: [],
+        '@our/bud': [],
+        fir: NEEDLES,
+        ...Object.fromEntries(NEEDLES.map((name) => [name, []])),
+      },
+    }),
   credential: { type: 'bearer', secret: 'upstream' },
   secret: TOKEN,
   denied: ['/closed'],
@@ -62,6 +75,13 @@ check('Besides', 'a package is installed with what it needs', async () => {
   ]);
   return 'install';
 });
+
+check('50 at once', 'are packages that one needs', () =>
+  install('fir', ({ end, required }) => {
+    expect(end.code, end.stderr).toBe(0);
+    expect(NEEDLES.map(required)).toEqual(NEEDLES);
+  }),
+);
 
 check('404', 'is told', () =>
   install('none', ({ end }) => {
