@@ -57,3 +57,12 @@ export {
 } from './names.ts';
 export { PROBLEM_MEDIA_TYPE, PROBLEM_TYPE_BASE, type Problem, toProblem } from './problem.ts';
 export { type Rule, ruleSchema } from './rule.ts';
+export {
+  LIMIT_WAIT_FORMS,
+  type LimitSignal,
+  limitSignalSchema,
+  type Template,
+  type TemplateInput,
+  templateReferenceSchema,
+  templateSchema,
+} from './template.ts';
