@@ -40,6 +40,7 @@ import { OwnListeners } from './own-listeners.ts';
 import type { BindAddress, Settings } from './settings.ts';
 import { openTelemetry } from './telemetry/open-telemetry.ts';
 import type { Telemetry } from './telemetry/start-telemetry.ts';
+import { collectorOfBuffers } from './young-heap.ts';
 
 /** What changes while the program runs. */
 export interface RunState {
@@ -140,6 +141,7 @@ export async function compose(parts: Parts): Promise<Composition> {
     environment: settings.environment,
     spoolFolder: folder.spoolFolder,
     bodyMemory: new BodyMemory(),
+    onAnswerBytes: collectorOfBuffers(),
     publicUrl,
     ...doorsOf(parts, ownListeners),
     isStopping: () => state.stopping,

@@ -54,6 +54,8 @@ export interface Gateway {
   readonly spoolFolder: BodyLimits['spoolFolder'];
   /** What bodies of all calls together may take of memory. */
   readonly bodyMemory: BodyMemory;
+  /** Told of the bytes of answers as they pass: each piece is a buffer outside the heap, which the collector hardly sees. */
+  readonly onAnswerBytes?: ((bytes: number) => void) | undefined;
   /** Our name in `Via` (RFC 9110 section 7.6.3): equal on all nodes of one installation, unlike any other's. */
   readonly viaName: string;
   /** Base of all links into the data plane, without trailing slash; known once the listener is bound. */

@@ -102,6 +102,7 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
 
   onData(chunk: Uint8Array): boolean {
     if (this.#isOver) return true;
+    this.#gateway.onAnswerBytes?.(chunk.byteLength);
     if (this.#search !== undefined) return this.#search.push(chunk) && !this.#response.writableNeedDrain;
     this.#bytesLeft -= chunk.byteLength;
     const isLast = this.#bytesLeft === 0;
@@ -115,8 +116,15 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
       this.#scrubber = new StreamScrubber(matcher);
     }
     if (isLast) return this.#passAllAndEnd(this.#scrubber.end(chunk));
+    return this.#passAll(this.#scrubber.push(chunk));
+  }
+
+  /** In one write to the socket: what was held is a few bytes, and worth no packet of their own. */
+  #passAll(pieces: readonly Uint8Array[]): boolean {
+    if (pieces.length > 1) this.#response.cork();
     let isTaken = true;
-    for (const piece of this.#scrubber.push(chunk)) isTaken = this.#pass(piece);
+    for (const piece of pieces) isTaken = this.#pass(piece);
+    if (pieces.length > 1) this.#response.uncork();
     return isTaken;
   }
 
