@@ -150,7 +150,7 @@ describe('a reader of the log', () => {
 });
 
 async function startOnto(descriptor: number, folder: string): Promise<{ dataUrl: string; child: ChildProcess }> {
-  const child = spawn(process.execPath, [path.join(ROOT, 'apps/gateway/src/main.ts')], {
+  const child = spawn(process.execPath, [path.join(ROOT, 'apps/gateway/bin/gateway.js')], {
     cwd: folder,
     env: {
       PATH: process.env['PATH'],

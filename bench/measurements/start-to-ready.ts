@@ -3,7 +3,7 @@ import { type Figure, figureOf } from '../statistics.ts';
 import { posternProgram, USUAL_SIZE } from '../variants/postern.ts';
 
 /**
- * Milliseconds from starting `node apps/gateway/src/main.ts` to its ready line, each time on a data folder that is not there yet
+ * Milliseconds from starting `node apps/gateway/bin/gateway.js` to its ready line, each time on a data folder that is not there yet
  * (keys made, database migrated, start-up file applied). One start before them fills Node's compile cache.
  */
 export async function measureStartToReady({ plan, surroundings, say }: BenchRun): Promise<Figure> {

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Program } from '../workplace.ts';
 import { type PosternSize, posternConfig } from './postern-config.ts';
-import { CALL_PATH, type Surroundings, type Variant } from './variant.ts';
+import { CALL_PATH, fillCompileCache, type Surroundings, type Variant } from './variant.ts';
 
 /** What the main table measures. */
 export const USUAL_SIZE: PosternSize = { agents: 1, rules: 100 };
@@ -14,8 +14,10 @@ const READY = /^postern ready data=http:\/\/127\.0\.0\.1:(\d+) admin=/;
  * `name` names its folder.
  */
 export async function startPostern(surroundings: Surroundings, size: PosternSize, name: string): Promise<Variant> {
+  const { workplace } = surroundings;
+  await fillCompileCache(workplace, posternProgram(surroundings, USUAL_SIZE, `${name}-before`).program);
   const { program, keys } = posternProgram(surroundings, size, name);
-  const { processId, ready } = await surroundings.workplace.start(program);
+  const { processId, ready } = await workplace.start(program);
   return { name: 'postern', port: Number(ready[1]), path: `/to/upstream${CALL_PATH}`, tokens: keys, processId };
 }
 
@@ -33,7 +35,7 @@ export function posternProgram(
   const program: Program = {
     name,
     command: process.execPath,
-    arguments: [new URL('../../apps/gateway/src/main.ts', import.meta.url).pathname],
+    arguments: [new URL('../../apps/gateway/bin/gateway.js', import.meta.url).pathname],
     environment: {
       POSTERN_DATA_DIR: join(folder, 'data'),
       POSTERN_CONFIG: file,

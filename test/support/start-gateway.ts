@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type TemporaryFolder, temporaryFolder } from '@postern/testing';
 
-const MAIN = fileURLToPath(new URL('../../apps/gateway/src/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../apps/gateway/bin/gateway.js', import.meta.url));
 /** Far above the promised start of 1.5 s: the machine may be busy. */
 const READY_MS_MAX = 30_000;
 const EXIT_MS_MAX = 20_000;

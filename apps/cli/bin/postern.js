@@ -2,7 +2,6 @@
 // Plain JavaScript that Node 18 can run: it only sees to it that the program itself runs on a Node that takes TypeScript.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import * as nodeModule from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +10,7 @@ const MAJOR_NEEDED = 24;
 
 if (majorOf(process.versions.node) >= MAJOR_NEEDED) {
   // Compiled code is kept between starts: most of a short command's time is spent on compiling modules.
-  nodeModule.enableCompileCache?.();
+  await import('@postern/app-gateway/compile-cache');
   await import('../src/main.ts');
 } else {
   const pinned = findPinnedNode(dirname(fileURLToPath(import.meta.url)));

@@ -1,5 +1,8 @@
-import { run } from './run.ts';
-import { systemContext } from './system-context.ts';
+// Before anything is loaded, as it asks for.
+if (process.argv[2] === 'start') (await import('@postern/app-gateway/young-heap')).holdYoungHeap();
+
+const { run } = await import('./run.ts');
+const { systemContext } = await import('./system-context.ts');
 
 // A reader that has seen enough, such as `head`, is no fault of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
