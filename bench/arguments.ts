@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const TABLES = ['throughput', 'latency', 'commit', 'start', 'growth', 'scrubbing'] as const;
+export const TABLES = ['decisions', 'throughput', 'latency', 'commit', 'start', 'growth', 'scrubbing'] as const;
 export type TableName = (typeof TABLES)[number];
 
 export interface BenchArguments {
@@ -20,7 +20,7 @@ export class UsageError extends Error {
 export const HELP = `npm run bench -- [options]
 
 Measures Postern beside a direct connection, nginx (when installed), @fastify/http-proxy and a bare forwarder on Postern's own
-transport, in one run of interleaved rounds. Linux only: processor time and memory are read from /proc.
+transport, in one run of interleaved rounds; decisions beside Cedar and bare CEL. Linux only: processor time and memory are read from /proc.
 
   --quick         3 rounds, everything but scrubbing within a minute
   --rounds N      rounds (default 7)

@@ -22,10 +22,20 @@ export function judgeGoals(report: BenchReport): Goal[] {
   const ratios = ratiosOf(report.throughput);
   return [
     ...(ratios === undefined ? [] : throughputGoals(ratios)),
+    ...decisionGoals(report),
     ...latencyGoals(report),
     ...growthGoals(report),
     ...scrubbingGoals(report),
     ...startGoals(report),
+  ];
+}
+
+function decisionGoals({ decisions }: BenchReport): Goal[] {
+  if (decisions === undefined) return [];
+  const { conditionsOverBare, manyOverFew } = decisions.ratios;
+  return [
+    atMost('decision with 50 of 1,000 rules, conditions ÷ bare evaluations', conditionsOverBare.median, 1.5),
+    atMost('decision with the same candidates, 10,000 rules ÷ 100', manyOverFew.median, 1.3),
   ];
 }
 

@@ -3,6 +3,7 @@ import { type BenchRun, startBenchRun } from './bench-run.ts';
 import { describeMachine, loadAverage } from './machine.ts';
 import { type AddedLatency, measureAddedLatency } from './measurements/added-latency.ts';
 import { type CommitMeter, startCommitMeter } from './measurements/commit-price.ts';
+import { type Decisions, measureDecisions } from './measurements/decisions.ts';
 import { measureGrowth } from './measurements/growth.ts';
 import { measureScrubbing } from './measurements/scrubbing.ts';
 import { measureStartToReady } from './measurements/start-to-ready.ts';
@@ -26,10 +27,35 @@ export interface MeasureOptions {
 /** Shares of the time left that a quick run gives to a table; the last one gets all that is left then. */
 const SHARES = { throughput: 0.35, latency: 0.3, scrubbing: 1, growth: 1 };
 
-/** Starts everything, measures table after table. What was started ends with the workplace. */
-export async function measureAll({ workplace, plan, isQuick, only, say }: MeasureOptions): Promise<BenchReport> {
+/** Measures table after table; what needs no other program comes before they are started. */
+export async function measureAll(options: MeasureOptions): Promise<BenchReport> {
+  const { workplace, plan, isQuick, only, say } = options;
   const loadBefore = loadAverage();
-  say('starting the programs');
+  const decisions = await decisionsIfAsked(options);
+  const isRest = [...only].some((table) => table !== 'decisions');
+  if (isRest) say('starting the programs');
+  const tables = isRest ? await measurePrograms(options) : {};
+  return {
+    machine: describeMachine(workplace.folder),
+    rounds: plan.rounds,
+    date: new Date().toISOString().slice(0, 10),
+    isQuick,
+    loadBefore,
+    ...(decisions === undefined ? {} : { decisions }),
+    ...tables,
+  };
+}
+
+async function decisionsIfAsked({ plan, only, say }: MeasureOptions): Promise<Decisions | undefined> {
+  if (!only.has('decisions')) return undefined;
+  say('decisions');
+  return await measureDecisions(plan);
+}
+
+type Tables = Omit<BenchReport, 'machine' | 'rounds' | 'date' | 'isQuick' | 'loadBefore' | 'decisions'>;
+
+/** Starts everything. What was started ends with the workplace. */
+async function measurePrograms({ workplace, plan, isQuick, only, say }: MeasureOptions): Promise<Tables> {
   const run = await startBenchRun(workplace, plan, say);
   const variants = await startVariants(run.surroundings);
   const meter = only.has('latency') || only.has('commit') ? await startCommitMeter(run, plan.commitRoundMs) : undefined;
@@ -43,11 +69,6 @@ export async function measureAll({ workplace, plan, isQuick, only, say }: Measur
     only.has('scrubbing') && !isQuick ? await measureScrubbing(run, variants.postern, SHARES.scrubbing) : undefined;
   const growth = only.has('growth') ? await growthOrFailure(run, variants.postern) : {};
   return {
-    machine: describeMachine(workplace.folder),
-    rounds: plan.rounds,
-    date: new Date().toISOString().slice(0, 10),
-    isQuick,
-    loadBefore,
     ...(throughput === undefined ? {} : { throughput }),
     ...(latency === undefined ? {} : { latency }),
     ...(meter === undefined ? {} : { commit: meter.figures() }),

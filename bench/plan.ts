@@ -12,6 +12,8 @@ export interface Plan {
   /** One round of the commit alone, of which it has three kinds. */
   readonly commitRoundMs: number;
   readonly starts: number;
+  /** One round of one contender of the decisions. */
+  readonly decisionWindowMs: number;
 }
 
 /** Client connections of the closed loop, and the most that are used in the open one. */
@@ -36,6 +38,7 @@ export function fullPlan({ rounds = 7, seconds = 3 }: PlanOptions): Plan {
     warmUpMsMax: 30_000,
     commitRoundMs: 1_800,
     starts: 5,
+    decisionWindowMs: 300,
   };
 }
 
@@ -60,5 +63,6 @@ export function quickPlan({ rounds = 3, seconds }: PlanOptions, beganMs = perfor
     warmUpMsMax: 3_500,
     commitRoundMs: 600,
     starts: 3,
+    decisionWindowMs: 100,
   };
 }

@@ -1,6 +1,7 @@
 import type { Machine } from './machine.ts';
 import type { AddedLatency } from './measurements/added-latency.ts';
 import type { CommitPrice } from './measurements/commit-price.ts';
+import type { Decisions } from './measurements/decisions.ts';
 import type { Growth } from './measurements/growth.ts';
 import type { Scrubbing, ScrubbingRow } from './measurements/scrubbing.ts';
 import type { ThroughputRow } from './measurements/throughput.ts';
@@ -15,6 +16,7 @@ export interface BenchReport {
   readonly isQuick: boolean;
   /** Load average of the minute before: work of others is measured, too. */
   readonly loadBefore: number;
+  readonly decisions?: Decisions;
   readonly throughput?: readonly ThroughputRow[];
   readonly latency?: AddedLatency;
   readonly commit?: CommitPrice;

@@ -1,6 +1,7 @@
 import type { Goal } from './goals.ts';
 import { markdownTable } from './markdown-table.ts';
 import type { CommitFigures } from './measurements/commit-price.ts';
+import { CONTENDERS, type Contender } from './measurements/decisions.ts';
 import { type GrowthRow, sizeText } from './measurements/growth.ts';
 import type { LoadFigures } from './measurements/load-figures.ts';
 import type { ThroughputRow } from './measurements/throughput.ts';
@@ -19,6 +20,7 @@ export function reportText(report: BenchReport, goals: readonly Goal[]): string 
     ...scrubbingSection(report),
     ...commitSection(report),
     ...startSection(report),
+    ...decisionSection(report),
     ...(goals.length === 0 ? [] : [goalsSection(goals)]),
   ];
   return `${sections.join('\n\n')}\n`;
@@ -173,6 +175,28 @@ function startSection({ startMs }: BenchReport): string[] {
   return [
     `## Start to ready\n\n${spread(startMs)} ms from \`node apps/gateway/bin/gateway.js\` to the ready line, on a new data folder.`,
   ];
+}
+
+function decisionSection({ decisions }: BenchReport): string[] {
+  if (decisions === undefined) return [];
+  const { micros, ratios } = decisions;
+  const table = markdownTable(
+    ['µs a decision', 'median', 'rounds'],
+    (Object.keys(CONTENDERS) as Contender[]).map((name) => [CONTENDERS[name], ...hundredths(micros[name])]),
+  );
+  const compared = markdownTable(
+    ['in the same round', 'median', 'rounds'],
+    [
+      ['50 conditions ÷ 50 bare evaluations', ...hundredths(ratios.conditionsOverBare)],
+      ['10,000 rules ÷ 100', ...hundredths(ratios.manyOverFew)],
+      ['Cedar ÷ Postern, with conditions', ...hundredths(ratios.cedarOverConditions)],
+    ],
+  );
+  return [`## The decision alone, in a process that does nothing else\n\n${table}\n\n${compared}`];
+}
+
+function hundredths({ median, min, max }: Figure): [string, string] {
+  return [median.toFixed(2), `${min.toFixed(2)}..${max.toFixed(2)}`];
 }
 
 function goalsSection(goals: readonly Goal[]): string {

@@ -68,8 +68,14 @@ function fieldsAt(schema: FieldSchema, position: Position): Field[] {
   if (NOT_ENTERED.has(path)) return [own];
   if (schema.properties !== undefined) return propertiesOf(schema, { prefix: path, variants });
   const unions = alternatives(schema);
-  if (unions.length > 0 && unions.every(isGroup)) {
-    return [{ ...own, type: 'object' }, ...unions.flatMap((member) => propertiesOf(member, placeOf(member, path)))];
+  const groups = unions.filter(({ type }) => type !== 'null');
+  if (groups.length > 0 && groups.every(isGroup)) {
+    const type = groups.length === unions.length ? 'object' : 'object or `null`';
+    const isOne = groups.length === 1;
+    return [
+      { ...own, type },
+      ...groups.flatMap((member) => propertiesOf(member, isOne ? { prefix: path, variants } : placeOf(member, path))),
+    ];
   }
   if (schema.items !== undefined && isGroup(schema.items)) {
     return [own, ...propertiesOf(schema.items, { prefix: `${path}[]`, variants })];
@@ -134,6 +140,8 @@ function typeInWords(schema: FieldSchema): string {
       return isGroup(schema) ? `\`{${Object.keys(schema.properties ?? {}).join(', ')}}\`` : 'objects by name';
     case 'integer':
       return `${grouped(schema.minimum)} to ${grouped(schema.maximum)}`;
+    case 'number':
+      return `number from ${grouped(schema.minimum)} to ${grouped(schema.maximum)}`;
     case 'boolean':
       return '`true`, `false`';
     case 'null':

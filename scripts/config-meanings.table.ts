@@ -23,8 +23,10 @@ export const FIELD_MEANINGS: Readonly<Record<string, string>> = {
   'integrations[].headers.request.allow':
     'Names of header fields that may pass to the upstream, or beginnings followed by `*`; narrows what passes and never widens it',
   'integrations[].headers.response.allow': 'The same for what comes back',
-  'integrations[].actions': 'Named groups of calls, for rules to speak of',
+  'integrations[].actions':
+    'Named groups of calls, for rules to speak of; beside those of the template, and in place of those of the same name',
   'integrations[].actions[].name': 'The name that rules use',
+  'templates[].actions[].name': 'The name that rules use',
   agents: 'Callers',
   'agents[].name': 'The name in rules, log and audit entries',
   'agents[].roles': 'What `role:…` in a rule matches',

@@ -13,6 +13,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   vault: ['schemas'],
   client: ['schemas'],
   interceptor: ['schemas', 'client'],
+  templates: ['schemas', 'canonicalizer', 'policy'],
   // The port types know the shared language alone (see PORTS_MAY_IMPORT); the adapters beside them encode entries and run windows.
   db: ['schemas', 'audit', 'policy'],
   approvals: ['schemas', 'canonicalizer', 'policy', 'audit', 'vault', 'ssrf-guard', 'proxy-runtime', 'db'],
@@ -20,11 +21,11 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   auth: ['schemas', 'canonicalizer', 'policy', 'audit', 'vault', 'ssrf-guard', 'proxy-runtime', 'db'],
   gateway: [
     ...['schemas', 'canonicalizer', 'policy', 'audit', 'vault', 'ssrf-guard', 'proxy-runtime', 'db'],
-    ...['approvals', 'credentials', 'auth'],
+    ...['approvals', 'credentials', 'auth', 'templates'],
   ],
   admin: [
     ...['schemas', 'canonicalizer', 'policy', 'audit', 'vault', 'ssrf-guard', 'proxy-runtime', 'db'],
-    ...['approvals', 'credentials', 'auth'],
+    ...['approvals', 'credentials', 'auth', 'templates'],
   ],
   mcp: [
     ...['schemas', 'canonicalizer', 'policy', 'audit', 'vault', 'ssrf-guard', 'proxy-runtime', 'db'],
@@ -37,7 +38,16 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** No `node:` module but `node:crypto`: they decide, encode and compute, and can be tested and proved without a machine. */
-export const PURE_PACKAGES = new Set(['schemas', 'canonicalizer', 'policy', 'audit', 'vault', 'credentials']);
+export const PURE_PACKAGES = new Set([
+  'schemas',
+  'canonicalizer',
+  'policy',
+  'audit',
+  'vault',
+  'credentials',
+  'templates',
+  'approvals',
+]);
 export const PURE_MAY_IMPORT = new Set(['node:crypto']);
 
 /** What files below `packages/db/src/ports/` may import of the workspace. */

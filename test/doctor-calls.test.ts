@@ -4,6 +4,7 @@ import { control } from './support/audit-log.ts';
 import { type Clinic, startClinic } from './support/clinic.ts';
 import type { Diagnosis } from './support/doctor.ts';
 import { call } from './support/http-client.ts';
+import { LOOPBACK } from './support/scenario.ts';
 
 let clinic: Clinic;
 beforeAll(async () => {
@@ -54,6 +55,23 @@ describe('what became of calls', () => {
       message: 'has no credential, and the upstream answered 2 of its last 2 calls with 401',
       remedy: expect.stringContaining('--credential bearer'),
     });
+  });
+
+  test('shows a risk scorer that answers no score, until it does', async () => {
+    const scorer = { ...LOOPBACK, baseUrl: `${clinic.upstream.url}/scorer/`, model: 'small' };
+    const tenant = await called({ ...open(), risk: { scorer } }, ['/to/api/x']);
+    expect((await clinic.ask(tenant)).find('scorer-failing')).toMatchObject({
+      status: 'warning',
+      message: expect.stringMatching(/last 2 questions ended with answer_invalid/),
+      remedy: expect.stringContaining('model'),
+    });
+    clinic.upstream.answerWith(({ url }, response) => {
+      const choices = [{ message: { content: '{"score":0}' } }];
+      response.end(url.startsWith('/scorer/') ? JSON.stringify({ choices }) : 'fine');
+    });
+    const sound = await called({ ...open(), risk: { scorer } }, ['/to/api/x']);
+    expect((await clinic.ask(sound)).findings.filter(({ code }) => code?.startsWith('scorer'))).toEqual([]);
+    clinic.upstream.answerWith((_request, response) => void response.end('fine'));
   });
 
   test('shows nothing where one call of several is forbidden', async () => {

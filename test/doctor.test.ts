@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditEvents, control } from './support/audit-log.ts';
 import { type Clinic, startClinic } from './support/clinic.ts';
 import { doctor } from './support/doctor.ts';
+import { LOOPBACK } from './support/scenario.ts';
 
 let clinic: Clinic;
 beforeAll(async () => {
@@ -134,6 +135,20 @@ describe('the configuration', () => {
       'upstream-unreachable',
       'warning',
       /Is it up/,
+    ],
+    [
+      'a risk scorer that is not there',
+      () => ({ risk: { scorer: { ...LOOPBACK, baseUrl: 'http://127.0.0.1:9/v1', model: 'small' } } }),
+      'scorer-unreachable',
+      'warning',
+      /Is it up/,
+    ],
+    [
+      'a risk scorer whose secret does not exist',
+      () => ({ risk: { scorer: { ...LOOPBACK, baseUrl: clinic.upstream.url, model: 'small', secret: 'absent' } } }),
+      'secret-missing',
+      'warning',
+      /secrets set absent/,
     ],
   ])('finds %s', async (_name, change, code, status, remedy) => {
     const tenant = await clinic.newTenant(clinic.soundDocument(change()));

@@ -40,6 +40,9 @@ describe('POST /v1/explain', () => {
       hard: false,
       action: 'items.read',
       credential: { type: 'bearer', secret: 'token' },
+      risk: { labels: [], factors: expect.arrayContaining([{ name: 'tier:low', value: 0.1 }]) },
+      policyVersion: expect.stringMatching(/^[0-9a-f]{64}$/),
+      summary: expect.stringContaining('Told is reads.'),
     });
     expect(descriptor).toMatchObject({
       v: 1,
@@ -80,7 +83,8 @@ describe('POST /v1/explain', () => {
   ])('%j', async (request, expected) => {
     expect((await explain(request)).json()).toMatchObject(expected);
     const refused = await execute(request);
-    expectProblem(refused, 403, 'denied');
+    if (expected.decision === 'deny') expectProblem(refused, 403, 'denied');
+    else expect(refused.problem()).toMatchObject({ status: 428, code: 'approval_required' });
     expect(refused.problem().decision).toBe(expected.decision);
     expect(refused.text).not.toMatch(/rule-/);
   });

@@ -258,7 +258,7 @@ test('count is of the calls that were sent', async () => {
   await expectSent(to('counted/other', { method: 'POST' }));
 });
 
-test('risk can be read, and raises nothing by itself', async () => {
+test('risk can be read, and below the thresholds it raises nothing by itself', async () => {
   await expectSent(to('risky/x'));
   await expectDenied(() => to('risky/x', { method: 'DELETE' }));
   await expectSent(to('spend/x', { method: 'DELETE', body: '{"amount":1}', headers: { 'content-type': JSON_TYPE } }));

@@ -24,11 +24,7 @@ describe('faults of the file', () => {
       `version: 1\nintegrations:\n  - name: a\n    baseurl: ${upstream}\n`,
       /:4: integrations\[0\]\.baseurl.*baseUrl/s,
     ],
-    [
-      'what a later version has',
-      'version: 1\nintegrations:\n  - name: a\n    baseUrl: https://example.com\n    idempotency: { ttlSeconds: 60 }\n',
-      /:5: integrations\[0\]\.idempotency/,
-    ],
+    ['what a later version has', 'version: 1\nredaction: { depth: 5 }\n', /:2: redaction.*not supported/],
     [
       'a condition on what no call has',
       'version: 1\nrules:\n  - { id: a, effect: allow, when: "agent.trust > 2 && agent.nme == \'x\'" }\n',

@@ -1,27 +1,29 @@
-/**
- * What a decision costs: `node bench/measurements/decisions.ts [ROUNDS]`. Prints a table; the contenders take turns, so that the ratios
- * of one run hold on a restless machine.
- */
+import { setImmediate as turn } from 'node:timers/promises';
 import { preparsePolicySet, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
 import { Environment } from '@marcbachmann/cel-js';
 import { compilePolicy, decide, type Facts } from '@postern/policy';
-import { markdownTable } from '../markdown-table.ts';
+import type { Plan } from '../plan.ts';
+import { inRounds } from '../rounds.ts';
 import { type Figure, figureOf } from '../statistics.ts';
 
-export interface DecisionFigures {
-  /** Microseconds each, by contender. */
-  readonly micros: ReadonlyMap<Contender, Figure>;
+/** What a decision costs by itself, in one process that does nothing else. */
+export interface Decisions {
+  /** Microseconds a decision. */
+  readonly micros: Readonly<Record<Contender, Figure>>;
+  /** Of two contenders in the same round. */
+  readonly ratios: Readonly<Record<'conditionsOverBare' | 'manyOverFew' | 'cedarOverConditions', Figure>>;
 }
 
-const CONTENDERS = {
-  conditions: 'decide, 1,000 rules, 50 candidates with a condition',
-  bare: '50 bare evaluations of the same expressions (cel-js, parsed once)',
+export const CONTENDERS = {
+  conditions: 'Postern, 1,000 rules, 50 candidates with a condition',
+  bare: '50 bare evaluations of these conditions (cel-js, parsed once)',
   cedar: 'Cedar (wasm, pre-parsed), the same 1,000 rules',
-  rules100: 'decide, 100 rules, 10 candidates',
-  rules10000: 'decide, 10,000 rules, the same 10 candidates',
-  plain: 'decide, 1,000 rules, 50 candidates without a condition',
+  rules100: 'Postern, 100 rules, 10 candidates',
+  rules10000: 'Postern, 10,000 rules, the same 10 candidates',
+  plain: 'Postern, 1,000 rules, 50 candidates without a condition',
+  paths: 'Postern, 1,000 rules on paths, 10 candidates',
 } as const;
-type Contender = keyof typeof CONTENDERS;
+export type Contender = keyof typeof CONTENDERS;
 
 const CANDIDATES = 50;
 const CALL = {
@@ -83,6 +85,10 @@ function prepare(): Record<Contender, () => unknown> {
   const plain = policyOf(1000, CANDIDATES, () => ({}));
   const few = policyOf(100, 10, () => ({}));
   const many = policyOf(10_000, 10, () => ({}));
+  const paths = policyOf(1000, 1000, (position) => ({
+    effect: position < 10 || position % 2 === 0 ? 'allow' : 'deny',
+    paths: [position < 10 ? '/v1/charges/**' : `/v1/other-${position}/**`],
+  }));
   const judge = (policy: ReturnType<typeof policyOf>) => () => decide(policy, FACTS, { trace: false });
   return {
     conditions: judge(withConditions),
@@ -91,6 +97,7 @@ function prepare(): Record<Contender, () => unknown> {
     rules100: judge(few),
     rules10000: judge(many),
     plain: judge(plain),
+    paths: judge(paths),
   };
 }
 
@@ -143,18 +150,28 @@ function cedarDecision(): () => unknown {
   };
 }
 
-export function measureDecisions(rounds: number, windowMs: number): DecisionFigures {
+export async function measureDecisions({ rounds, decisionWindowMs }: Plan): Promise<Decisions> {
   const decisions = prepare();
-  const names = Object.keys(CONTENDERS) as Contender[];
-  const taken = new Map<Contender, number[]>(names.map((name) => [name, []]));
-  for (const name of names) microsEach(decisions[name], windowMs);
-  for (let round = 0; round < rounds; round += 1) {
-    for (const name of names) taken.get(name)?.push(microsEach(decisions[name], windowMs));
-  }
-  return { micros: new Map([...taken].map(([name, values]) => [name, figureOf(values)])) };
+  const contenders = Object.keys(CONTENDERS) as Contender[];
+  for (const name of contenders) await microsEach(decisions[name], decisionWindowMs);
+  const taken = await inRounds(contenders, rounds, (name) => microsEach(decisions[name], decisionWindowMs));
+  const ratio = (over: Contender, under: Contender) => {
+    const divisors = taken.get(under) ?? [];
+    return figureOf((taken.get(over) ?? []).map((value, round) => value / (divisors[round] ?? Number.NaN)));
+  };
+  return {
+    micros: Object.fromEntries([...taken].map(([name, values]) => [name, figureOf(values)])) as Decisions['micros'],
+    ratios: {
+      conditionsOverBare: ratio('conditions', 'bare'),
+      manyOverFew: ratio('rules10000', 'rules100'),
+      cedarOverConditions: ratio('cedar', 'conditions'),
+    },
+  };
 }
 
-function microsEach(decision: () => unknown, windowMs: number): number {
+async function microsEach(decision: () => unknown, windowMs: number): Promise<number> {
+  // Whoever interrupts the benchmark is heard between two windows.
+  await turn();
   let count = 0;
   const startedAt = performance.now();
   let elapsedMs = 0;
@@ -164,28 +181,4 @@ function microsEach(decision: () => unknown, windowMs: number): number {
     elapsedMs = performance.now() - startedAt;
   }
   return (elapsedMs * 1000) / count;
-}
-
-export function decisionTable({ micros }: DecisionFigures): string {
-  const median = (name: Contender) => micros.get(name)?.median ?? Number.NaN;
-  const rows = [...micros].map(([name, { median: middle, min, max }]) => [
-    CONTENDERS[name],
-    middle.toFixed(2),
-    `${min.toFixed(2)} to ${max.toFixed(2)}`,
-  ]);
-  const ratios = [
-    [
-      '50 conditions over 50 bare evaluations (goal: at most 1.5)',
-      (median('conditions') / median('bare')).toFixed(2),
-      '',
-    ],
-    ['10,000 rules over 100 (goal: at most 1.3)', (median('rules10000') / median('rules100')).toFixed(2), ''],
-    ['Cedar over decide', (median('cedar') / median('conditions')).toFixed(2), ''],
-  ];
-  return markdownTable(['microseconds a decision', 'median', 'rounds'], [...rows, ...ratios]);
-}
-
-if (import.meta.main) {
-  const rounds = Number(process.argv[2] ?? 7);
-  process.stdout.write(`${decisionTable(measureDecisions(rounds, 300))}\n`);
 }

@@ -6,6 +6,9 @@ export const LOOPBACK = { unsafeAllowAddresses: ['127.0.0.1/32'], unsafeAllowCle
 /** Opens everything to every agent: for tests that are about something else than policy. */
 export const ALLOW_ALL = { id: 'all', effect: 'allow' };
 
+/** Thresholds that only the highest score reaches: for tests that are about something else than risk. */
+export const HARDLY_RISKY = { review: 1, deny: 1 };
+
 export interface Agent {
   readonly name: string;
   readonly key: string;
@@ -23,6 +26,7 @@ export function configOf(agents: readonly Agent[], integrations: readonly object
     integrations,
     agents: agents.map(({ name, key }) => ({ name, key })),
     rules: [ALLOW_ALL],
+    risk: HARDLY_RISKY,
     ...more,
   };
 }

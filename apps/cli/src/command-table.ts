@@ -59,6 +59,11 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     group: 'Objects',
     load: async () => (await import('./commands/integrations.ts')).integrationsCommand,
   },
+  templates: {
+    summary: "Descriptions of providers' APIs, for integrations to use",
+    group: 'Objects',
+    load: async () => (await import('./commands/templates.ts')).templatesCommand,
+  },
   secrets: {
     summary: 'Write-only values for credentials',
     group: 'Objects',
@@ -68,6 +73,11 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Statements of the policy',
     group: 'Objects',
     load: async () => (await import('./commands/rules.ts')).rulesCommand,
+  },
+  policy: {
+    summary: 'The rules as a whole: try them before they count',
+    group: 'Objects',
+    load: async () => (await import('./commands/policy.ts')).policyCommand,
   },
   audit: {
     summary: 'What was done, and who allowed it',
@@ -92,7 +102,7 @@ const LATER = '"postern --help" lists what is.';
 export const NOT_YET: ReadonlyMap<string, string> = new Map([
   ['migrate', 'A gateway migrates its database when it starts.'],
   ...[
-    ...['edge', 'run', 'db', 'users', 'certificates', 'templates', 'policy', 'approvals', 'grants', 'claims'],
+    ...['edge', 'run', 'db', 'users', 'certificates', 'approvals', 'grants', 'claims'],
     ...['edges', 'buffer', 'commands', 'ca'],
   ].map((name) => [name, LATER] as const),
 ]);

@@ -21,7 +21,15 @@ export function newCommand(context: CliContext, name: string, summary: string): 
     .showHelpAfterError('(add --help for usage)')
     .helpOption('-h, --help', 'Show what the command takes')
     .helpCommand(false)
-    .hook('preAction', (_command, action) => refuseNoNames(action.args));
+    .hook('preAction', (_command, action) => refuseNoNames(namesOf(action)));
+}
+
+/** An argument of this name is one of the machine's, where a dot means the folder one is in. */
+export const FILE_OR_FOLDER = 'file-or-folder';
+
+function namesOf({ args, registeredArguments }: Command): readonly string[] {
+  const last = registeredArguments.length - 1;
+  return args.filter((_arg, place) => registeredArguments[Math.min(place, last)]?.name() !== FILE_OR_FOLDER);
 }
 
 /** Each of these would name another thing in a path than the one that is meant. */

@@ -5,6 +5,7 @@ import { Misuse } from './exit.ts';
 /** Options for the simple case of an integration; everything else is said in a file. */
 export interface IntegrationOptions {
   readonly baseUrl?: string;
+  readonly template?: string;
   readonly host?: readonly string[];
   readonly environment?: readonly string[];
   readonly credential?: string;
@@ -19,6 +20,7 @@ const CREDENTIAL_TYPES = ['none', 'bearer', 'header', 'query', 'basic'];
 export function withIntegrationOptions(command: Command): Command {
   return command
     .option('--base-url <url>', 'Where the upstream is, such as https://api.example.com/v1')
+    .option('--template <name@version>', 'The template whose actions it has, such as github@1')
     .option('--host <name>', "A host it answers on (default: the base URL's); may be repeated", collect)
     .option('--environment <name>', 'An environment it is for (default: all); may be repeated', collect)
     .addOption(new Option('--credential <type>', 'How its secret is sent').choices(CREDENTIAL_TYPES))
@@ -31,9 +33,10 @@ export function withIntegrationOptions(command: Command): Command {
 /** The members that the options give, in the form of `postern.yaml`. */
 export function integrationFromOptions(options: IntegrationOptions): Record<string, unknown> {
   const credential = credentialOf(options);
-  const { baseUrl, host, environment } = options;
+  const { baseUrl, template, host, environment } = options;
   return {
     ...(baseUrl === undefined ? {} : { baseUrl }),
+    ...(template === undefined ? {} : { template }),
     ...(host === undefined ? {} : { hosts: host }),
     ...(environment === undefined ? {} : { environments: environment }),
     ...(credential === undefined ? {} : { credential }),

@@ -38,10 +38,10 @@ export type LineOf = (field: string) => number | undefined;
 /** Title, detail, each fault with field and line, and the id under which the gateway's log has more. */
 export function describeProblem(problem: Problem, file?: { readonly name: string; readonly lineOf: LineOf }) {
   const { title, detail, issues = [], requestId, retryAfterSeconds } = problem;
-  const lines = issues.map(({ field, message, line }) => {
+  const lines = issues.map(({ field, message, line, rule }) => {
     const at = file === undefined ? line : (file.lineOf(field) ?? line);
     const place = file === undefined ? (at === undefined ? '' : `line ${at}: `) : `${file.name}:${at ?? 1}: `;
-    return `${place}${field === '' ? '' : `${field}: `}${message}`;
+    return `${place}${field === '' ? '' : `${field}: `}${message}${rule === undefined ? '' : `, in rule ${rule}`}`;
   });
   if (retryAfterSeconds !== undefined) lines.push(`Try again in ${retryAfterSeconds} s.`);
   if (requestId !== undefined) lines.push(`Request id: ${requestId}`);

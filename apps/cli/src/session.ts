@@ -1,6 +1,7 @@
 import { type AdminClient, createAdminClient } from '@postern/client';
 import type { Command } from 'commander';
 import type { CliContext } from './context.ts';
+import { Misuse } from './exit.ts';
 import { findAdminPlace } from './gateway-place.ts';
 import { type Column, renderTable } from './output/table.ts';
 import { visibleJson, visibleLines } from './output/visible-text.ts';
@@ -20,8 +21,11 @@ export interface Session {
   readonly json: boolean;
 }
 
-export function openSession(context: CliContext, command: Command): Session {
-  const { json, tenant } = commonOptions(command);
+/** `named`: the tenant that a file names; it counts where the command line names none, and is refused where that names another. */
+export function openSession(context: CliContext, command: Command, named?: string): Session {
+  const { json, tenant = named } = commonOptions(command);
+  if (named !== undefined && tenant !== named)
+    throw new Misuse(`the file is for tenant ${named}, --tenant says ${tenant}`);
   const { url, token } = findAdminPlace(context);
   const client = createAdminClient({ url, token, ...(tenant === undefined ? {} : { tenant }) });
   return { context, client, url, json: json === true };

@@ -28,6 +28,7 @@ function fields(event: WideEvent): string {
     plain('url', event.url) +
     plain('decision', event.decision) +
     plain('rule', event.rule) +
+    (event.risk === undefined ? '' : `,"risk":${event.risk.score}${labelsOf(event.risk.labels)}`) +
     (event.policyErrors === undefined ? '' : `,"policyErrors":${event.policyErrors.length}`) +
     (event.shadow === undefined ? '' : `,"shadow":${JSON.stringify(event.shadow)}`) +
     (event.attempt === undefined ? '' : `,"attempt":${event.attempt}`) +
@@ -37,6 +38,10 @@ function fields(event: WideEvent): string {
     plain('client', event.clientAddress) +
     (event.trace === undefined ? '' : `,"traceId":"${event.trace.traceId}"`)
   );
+}
+
+function labelsOf(labels: readonly string[]): string {
+  return labels.length === 0 ? '' : `,"riskLabels":${JSON.stringify(labels)}`;
 }
 
 function plain(name: string, value: string | undefined): string {

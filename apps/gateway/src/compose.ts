@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { approvalEvent, createEventHub, type EventHub } from '@postern/admin';
 import { verifyKeyDigest } from '@postern/auth';
 import {
   createDbRepositories,
@@ -12,6 +13,7 @@ import {
 } from '@postern/db';
 import type { CallJournal, DbRepositories, RunInTransaction } from '@postern/db/ports';
 import {
+  ApprovalWatch,
   BodyMemory,
   CallCounts,
   createArrivalHosts,
@@ -24,6 +26,7 @@ import {
   type DirectoryOptions,
   type Gateway,
   type GatewayMetrics,
+  type HeldCalls,
   Refusals,
   type SecretVersion,
   secretVersion,
@@ -71,6 +74,8 @@ export interface Composition {
   readonly runInTransaction: RunInTransaction;
   readonly vault: Vault;
   readonly ownListeners: OwnListeners;
+  /** Tells those who watch at the control plane. */
+  readonly events: EventHub;
   /** undefined: it is off. */
   readonly telemetry: Telemetry | undefined;
   /** Drops what is cached of a tenant ('*': of all): the next call reads anew. */
@@ -125,8 +130,10 @@ export async function compose(parts: Parts): Promise<Composition> {
   const rotated = { repositories, runInTransaction: inTransaction, vault, now, onChange: configurationChanged };
   const storeRotatedSecret = createRotatedSecretStore(rotated);
   const tokens = new TokenKeeper({ path, secrets, storeRotatedSecret, log, metrics });
+  const events = createEventHub();
   const gateway: Gateway = {
     ...path,
+    ...heldCalls(repositories, vault, { keys, events, now }),
     directory,
     secrets,
     tokens,
@@ -154,8 +161,31 @@ export async function compose(parts: Parts): Promise<Composition> {
     runInTransaction: inTransaction,
     vault,
     ownListeners,
+    events,
     telemetry,
     configurationChanged,
+  };
+}
+
+function heldCalls(
+  repositories: DbRepositories,
+  vault: Vault,
+  { keys, events, now }: Pick<Parts, 'keys' | 'now'> & { readonly events: EventHub },
+): HeldCalls {
+  const { claims, approvals, grants, sealedRequests } = repositories;
+  const approvalWatch = new ApprovalWatch();
+  return {
+    claims,
+    approvals,
+    grants,
+    sealedRequests,
+    vault,
+    approvalWatch,
+    onApproval: (approval, event) => {
+      approvalWatch.notify(approval.id);
+      events.publish(approvalEvent(event, approval, now()));
+    },
+    upstreamKeyKey: keys.upstreamKeyKey,
   };
 }
 

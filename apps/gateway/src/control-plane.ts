@@ -31,6 +31,8 @@ export async function createControlPlane(parts: ControlPlaneParts): Promise<{ re
     ...writeDependencies(composition, keys),
     adminTokenHmacKeys: keys.adminTokenHmacKeys,
     bootstrapToken: keys.bootstrapToken,
+    events: composition.events,
+    onApprovalDecided: (_tenant, { id }) => composition.gateway.approvalWatch.notify(id),
     logger: log.logger,
     readiness: async () => readiness(composition.gateway),
     credentialState: (tenant, integration) => composition.gateway.tokens.stateOf(tenant, integration),
@@ -61,5 +63,6 @@ export function writeDependencies(composition: Composition, keys: GatewayKeys) {
     now: composition.gateway.now,
     onChange: composition.configurationChanged,
     ownAddresses: composition.ownListeners,
+    events: composition.events,
   };
 }

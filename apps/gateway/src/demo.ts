@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { writePolicyInTenant } from '@postern/admin';
 import { generateAgentKey, keyDigest, parseAgentKey } from '@postern/auth';
 import type { DbContext } from '@postern/db/ports';
 import { configDocumentSchema, type Integration, integrationSchema, KEY_SCOPES, type Rule } from '@postern/schemas';
 import { parse } from 'yaml';
 import { bind, urlOf } from './bind.ts';
 import { type Composition, DEFAULT_TENANT } from './compose.ts';
+import { writeDependencies } from './control-plane.ts';
 import { type DataFolder, DataFolderError } from './data-folder.ts';
 import { createDemoUpstream } from './demo-upstream.ts';
 import type { GatewayKeys } from './keys.ts';
@@ -32,18 +34,13 @@ export async function startDemo(composition: Composition, folder: DataFolder, ke
   const upstream = createDemoUpstream(secret);
   const bound = await bind(upstream, { address: '127.0.0.1', port: 0 }, 'the demo upstream');
   upstream.unref();
-  await composition.runInTransaction(async (context) => {
+  const origin = { tenant: DEFAULT_TENANT, actor: 'start --demo' };
+  await writePolicyInTenant(writeDependencies(composition, keys), origin, async ({ context, record }) => {
     await keepSecret(composition, secret, context);
     await keepIntegration(composition, urlOf(bound, false), context);
     await keepAgent(composition, key, keys, context);
     await keepRules(composition, context);
-    const { audit, directory } = composition.repositories;
-    const at = composition.gateway.now();
-    await audit.append(
-      { at, tenant: DEFAULT_TENANT, type: 'admin.applied', actor: 'start --demo', subject: 'demo' },
-      context,
-    );
-    await directory.bump(DEFAULT_TENANT, context);
+    await record('admin.applied', 'demo');
   });
   const { publicUrl } = composition.gateway;
   return {

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { generateAdminToken, type HmacKey, type KeyDigest, keyDigest } from '@postern/auth';
 import { deriveKey, deriveKeys, generateMasterKey, type KeyRing, parseKeyRing, VaultError } from '@postern/vault';
 import type { DataFolder } from './data-folder.ts';
@@ -10,6 +11,8 @@ export interface GatewayKeys {
   readonly agentKeyHmacKeys: readonly [HmacKey, ...HmacKey[]];
   readonly adminTokenHmacKeys: readonly [HmacKey, ...HmacKey[]];
   readonly bootstrapToken: KeyDigest;
+  /** Of what upstreams get in place of callers' idempotency keys: of the oldest master key, so that a rotation makes no new ones. */
+  readonly upstreamKeyKey: KeyObject;
   /** Our name in `Via`: of this installation, whatever the node. Tells nothing of the key it comes from. */
   readonly viaName: string;
 }
@@ -24,6 +27,7 @@ export function openKeys(settings: Settings, folder: DataFolder): GatewayKeys {
     keyRing,
     agentKeyHmacKeys: nonEmpty(deriveKeys(keyRing, 'agent-key')),
     adminTokenHmacKeys,
+    upstreamKeyKey: deriveKey(keyRing, 'upstream-key', Object.keys(keyRing.keys).at(-1)).key,
     bootstrapToken: keyDigest(adminToken, adminTokenHmacKeys[0]),
     viaName: `postern-${Buffer.from(keyDigest('via', deriveKey(keyRing, 'via-name')).digest)
       .toString('hex')

@@ -119,6 +119,8 @@ async function start(parts: StartParts): Promise<RunningGateway> {
     stop: once(async () => {
       state.stopping = true;
       clearInterval(recovery);
+      // Who watches goes and watches elsewhere.
+      composition.events.close();
       // The control plane answers while calls end, so that /readyz can tell.
       await Promise.all([stopListener(dataServer, GRACE_MS), composition.ownListeners.stop(GRACE_MS)]);
       await stopListener(control.server, CONTROL_GRACE_MS);

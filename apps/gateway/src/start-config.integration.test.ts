@@ -168,6 +168,15 @@ describe('the ceiling of unsafe addresses', () => {
     expect(await apply({ POSTERN_ENVIRONMENT: 'dev' })).toEqual(['10.1.0.0/16', 'fd00::/8']);
   });
 
+  test('counts what the scorer of risk opens', async () => {
+    const scorer = { baseUrl: 'https://10.2.0.1/v1', model: 'm', unsafeAllowAddresses: ['10.2.0.0/16'] };
+    write('postern.yaml', { version: 1, risk: { scorer } });
+    expect(await apply()).toEqual(['10.2.0.0/16']);
+    expect(await message({ POSTERN_UNSAFE_ALLOW_ADDRESSES: '10.1.0.0/16' })).toMatch(
+      /risk\.scorer\.unsafeAllowAddresses\[0\]/,
+    );
+  });
+
   test('is what is set, and then binds the files too', async () => {
     write('postern.yaml', { version: 1, integrations: [integration('a', opened)] });
     expect(await apply({ POSTERN_UNSAFE_ALLOW_ADDRESSES: '10.0.0.0/8' })).toEqual(['10.0.0.0/8']);
@@ -201,6 +210,17 @@ describe('a layer', () => {
     ]);
     expect((await agents.listByTenant(TENANT, page)).items.map(({ name }) => name)).toEqual(['tester']);
     expect(await ruleIds()).toEqual(['more', 'reads']);
+  });
+
+  test('sets the section risk, where it has one', async () => {
+    const risk = async () => (await dependencies.repositories.policySettings.getPolicySettings(TENANT)).risk;
+    write('postern.yaml', { version: 1, risk: { review: 0.3 } });
+    write('postern.dev.yaml', { version: 1 });
+    await apply(dev);
+    expect(await risk()).toMatchObject({ review: 0.3, deny: 0.9 });
+    write('postern.dev.yaml', { version: 1, risk: { review: 0.7 } });
+    await apply(dev);
+    expect(await risk()).toMatchObject({ review: 0.7, deny: 0.9 });
   });
 
   test('adds global rules', async () => {

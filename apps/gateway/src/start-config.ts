@@ -58,7 +58,12 @@ export async function applyStartConfig(parts: StartConfigParts): Promise<readonl
     if (!(error instanceof Rejection)) throw error;
     throw faulty(first.file, error.details.issues ?? [{ field: '', message: error.message }]);
   }
-  return ceiling ?? (document.integrations ?? []).flatMap((integration) => integration.network.unsafeAllowAddresses);
+  return ceiling ?? unsafeAddressesOf(document);
+}
+
+function unsafeAddressesOf({ integrations = [], risk }: ResolvedDocument): readonly string[] {
+  const ofScorer = risk?.scorer?.unsafeAllowAddresses ?? [];
+  return [...integrations.flatMap(({ network }) => network.unsafeAllowAddresses), ...ofScorer];
 }
 
 function startFiles({ configFile, environment }: Settings): string[] {
@@ -92,7 +97,7 @@ async function readConfigFile({ settings, environment, log }: StartConfigParts, 
   return { file, document: sources.document, lineOf };
 }
 
-/** A layer adds objects and replaces those of the same name; of the global rules it can take none away and change none. */
+/** A layer adds objects and replaces those of the same name, and the section `risk`; of the global rules it can take none away and change none. */
 function addLayer(base: ResolvedDocument, { file, document: layer }: ConfigFile): ResolvedDocument {
   if (layer.tenant !== base.tenant)
     throw faulty(file, [{ field: 'tenant', message: `must be ${base.tenant}, as in the file that it adds to` }]);
@@ -106,6 +111,7 @@ function addLayer(base: ResolvedDocument, { file, document: layer }: ConfigFile)
     throw faulty(file, [
       { field: `global.rules[${repeated}].id`, message: 'is a global rule already; a layer can only add some' },
     ]);
+  const risk = layer.risk ?? base.risk;
   const secrets =
     base.secrets === undefined && layer.secrets === undefined
       ? {}
@@ -113,7 +119,9 @@ function addLayer(base: ResolvedDocument, { file, document: layer }: ConfigFile)
   return {
     tenant: base.tenant,
     ...secrets,
+    ...(risk === undefined ? {} : { risk }),
     ...added('globalRules', base.globalRules, layer.globalRules, (rule) => rule.id),
+    ...added('templates', base.templates, layer.templates, ({ name, version }) => `${name}@${version}`),
     ...added('integrations', base.integrations, layer.integrations, (integration) => integration.name),
     ...added('agents', base.agents, layer.agents, ({ agent }) => agent.name),
     ...added('rules', base.rules, layer.rules, (rule) => rule.id),

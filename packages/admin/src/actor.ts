@@ -10,17 +10,23 @@ export interface Actor {
   readonly isInstanceOwner: boolean;
 }
 
+/** The name of the bootstrap owner, which no administrator can have. */
+export const BOOTSTRAP_NAME = 'bootstrap';
+
 /** What a route asks of its caller. */
-export const PERMISSIONS = ['read', 'write', 'export', 'instance'] as const;
+export const PERMISSIONS = ['read', 'write', 'export', 'instance', 'approvals', 'decide', 'resolve'] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
-/** Specification section 7. `instance` is for owners of the whole instance alone. Approvals have no route yet. */
+/**
+ * Specification section 7. `instance` is for owners of the whole instance alone. `approvals` reads them, their grants and their events,
+ * which is all that an approver reads; `decide` is the word on them, `resolve` that on claims.
+ */
 const ROLE_PERMISSIONS: Record<AdminRole, readonly Permission[]> = {
-  owner: ['read', 'write', 'export', 'instance'],
-  admin: ['read', 'write', 'export'],
-  approver: [],
-  auditor: ['read', 'export'],
-  operator: ['read'],
+  owner: ['read', 'write', 'export', 'instance', 'approvals', 'decide', 'resolve'],
+  admin: ['read', 'write', 'export', 'approvals', 'decide', 'resolve'],
+  approver: ['approvals', 'decide'],
+  auditor: ['read', 'export', 'approvals'],
+  operator: ['read', 'approvals', 'resolve'],
 };
 
 export function mayDo(actor: Actor, permission: Permission): boolean {

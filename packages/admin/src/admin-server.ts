@@ -14,13 +14,20 @@ import { adminRoutes } from './routes/admins.ts';
 import { agentKeyRoutes } from './routes/agent-keys.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { applyRoutes } from './routes/apply.ts';
+import { approvalRoutes } from './routes/approvals.ts';
 import { auditEventRoutes } from './routes/audit-events.ts';
+import { claimRoutes } from './routes/claims.ts';
+import { eventRoutes } from './routes/events.ts';
 import { exportRoutes } from './routes/export.ts';
+import { grantRoutes } from './routes/grants.ts';
 import { integrationRoutes } from './routes/integrations.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { policyRoutes } from './routes/policies.ts';
+import { policyTrialRoutes } from './routes/policy-trials.ts';
 import { ruleRoutes } from './routes/rules.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { statsRoutes } from './routes/stats.ts';
+import { templateRoutes } from './routes/templates.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { answerUnknownRoutes } from './unknown-routes.ts';
 import { validatorCompiler } from './validator.ts';
@@ -37,12 +44,19 @@ const RESOURCES: readonly ((scope: AdminScope, dependencies: AdminDependencies) 
   agentRoutes,
   agentKeyRoutes,
   integrationRoutes,
+  templateRoutes,
   secretRoutes,
   ruleRoutes,
+  policyTrialRoutes,
+  policyRoutes,
+  approvalRoutes,
+  grantRoutes,
+  claimRoutes,
   auditEventRoutes,
   applyRoutes,
   exportRoutes,
   statsRoutes,
+  eventRoutes,
 ];
 
 /** The control plane (specification section 7). It does not listen; whoever composes the process does that, and closes it. */

@@ -2,12 +2,10 @@ import { isAgentKey, keyDigest, verifyKeyDigest } from '@postern/auth';
 import type { AdminRecord } from '@postern/db/ports';
 import { NAME_PATTERN, Rejection } from '@postern/schemas';
 import type { FastifyRequest } from 'fastify';
-import type { Actor } from './actor.ts';
+import { type Actor, BOOTSTRAP_NAME } from './actor.ts';
 import type { AdminDependencies } from './dependencies.ts';
 import { createFailedLogins } from './failed-logins.ts';
 
-/** The name of the bootstrap owner in audit entries. */
-const BOOTSTRAP_NAME = 'bootstrap';
 /** How long a token that was accepted from an address is spared by other people's failures there. */
 const ACCEPTED_FOR_MS = 600_000;
 const ACCEPTED_MAX = 1_000;
@@ -83,6 +81,16 @@ async function findIdentity(token: string, dependencies: AdminDependencies): Pro
     return isInForce(admin, now()) ? identityOf(admin) : undefined;
   }
   return undefined;
+}
+
+/** Whether whoever was admitted as `actor` would still be. */
+export async function isStillAdmitted(
+  { repositories, now }: Pick<AdminDependencies, 'repositories' | 'now'>,
+  { name, role }: Actor,
+): Promise<boolean> {
+  if (name === BOOTSTRAP_NAME) return true;
+  const admin = await repositories.admins.getByName(name);
+  return admin !== undefined && admin.role === role && isInForce(admin, now());
 }
 
 function isInForce(admin: AdminRecord, now: number): boolean {

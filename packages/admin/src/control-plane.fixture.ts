@@ -9,6 +9,7 @@ import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterAll, beforeAll } from 'vitest';
 import { createAdminServer } from './admin-server.ts';
 import type { AdminDependencies } from './dependencies.ts';
+import { createEventHub } from './events/event-hub.ts';
 
 /** A control plane over a real SQLite file, for tests. */
 export interface TestControlPlane extends AsyncDisposable {
@@ -75,6 +76,7 @@ export async function startTestControlPlane(overrides: Partial<AdminDependencies
       follow: async () => undefined,
       faults: () => [],
     },
+    events: createEventHub(),
     logger: { info: log, warn: log, error: log },
     readiness: async () => ({ ready: true, dependencies: { database: 'up' } }),
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'postern_up 1\n' }),

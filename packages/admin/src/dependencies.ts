@@ -1,7 +1,9 @@
+import type { GrantCaps } from '@postern/approvals';
 import type { HmacKey, KeyDigest } from '@postern/auth';
-import type { DbRepositories, RunInTransaction } from '@postern/db/ports';
+import type { ApprovalRecord, DbRepositories, RunInTransaction } from '@postern/db/ports';
 import type { ListenAddress } from '@postern/schemas';
 import type { Vault } from '@postern/vault';
+import type { EventHub } from './events/event-hub.ts';
 
 /** What writes of configuration need, in the control plane and at start. */
 export interface WriteDependencies {
@@ -15,6 +17,8 @@ export interface WriteDependencies {
   /** Called after each commit with the tenant whose configuration changed ('*': all). Must not throw. */
   readonly onChange: (tenant: string) => void;
   readonly ownAddresses: OwnAddresses;
+  /** Is told what was written, after each commit. */
+  readonly events?: Pick<EventHub, 'publish'>;
 }
 
 /** An own address of an integration that is not listened on, and why. */
@@ -60,6 +64,14 @@ export interface AdminDependencies extends WriteDependencies {
   readonly adminTokenHmacKeys: readonly [HmacKey, ...HmacKey[]];
   /** The token of the bootstrap owner, by its digest. */
   readonly bootstrapToken: KeyDigest;
+  /** Who watches is told from here; closed with the server. */
+  readonly events: EventHub;
+  /** Called after the commit of each decision: calls wait for it. Must not throw. */
+  readonly onApprovalDecided?: (tenant: string, approval: ApprovalRecord, event: 'approval.decided') => void;
+  /** The widest grants that approvers may give; default `DEFAULT_GRANT_CAPS`. */
+  readonly grantCaps?: GrantCaps;
+  /** Between two signs of life to those who watch; default 15,000. */
+  readonly heartbeatMs?: number;
   readonly logger: AdminLogger;
   readonly readiness: () => Promise<Readiness>;
   /** How the minting of an integration's credential stands; undefined where nothing is known. Default: nothing is. */

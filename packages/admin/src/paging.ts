@@ -19,14 +19,57 @@ export function pageOf<T extends z.ZodType>(item: T) {
 }
 
 /** One page with each item in the form the API gives it. A cursor that no list made is refused. */
-export async function readPage<T, V>(list: () => Promise<Page<T>>, view: (item: T) => V) {
+export function readPage<T, V>(list: () => Promise<Page<T>>, view: (item: T) => V) {
+  return readPageOf(list, async (item) => view(item));
+}
+
+/** As `readPage`, for items of which the view needs to read more. */
+export async function readPageOf<T, V>(list: () => Promise<Page<T>>, view: (item: T) => Promise<V>) {
+  const { items, nextCursor } = await checkCursor(list);
+  const viewed: V[] = [];
+  for (const item of items) viewed.push(await view(item));
+  return { items: viewed, ...(nextCursor === undefined ? {} : { nextCursor }) };
+}
+
+async function checkCursor<T>(list: () => Promise<Page<T>>): Promise<Page<T>> {
   try {
-    const { items, nextCursor } = await list();
-    return { items: items.map(view), ...(nextCursor === undefined ? {} : { nextCursor }) };
+    return await list();
   } catch (cause) {
     if (!(cause instanceof DbError) || cause.code !== 'invalid') throw cause;
     throw invalid([{ field: 'cursor', message: 'is not a cursor of this list' }]);
   }
+}
+
+export interface SortedList<T> {
+  /** Tells its cursors from those of other lists. */
+  readonly list: string;
+  readonly positionOf: (item: T) => string | number;
+  /** Whether the item stands behind the position. */
+  readonly isAfter: (item: T, position: string | number) => boolean;
+}
+
+/** One page of a list that is at hand whole, in its order. A cursor that the list did not make is refused. */
+export function pageOfSorted<T>(
+  items: readonly T[],
+  { limit, cursor }: PageRequest,
+  { list, positionOf, isAfter }: SortedList<T>,
+): { items: T[]; nextCursor?: string } {
+  const position = cursor === undefined ? undefined : positionIn(list, cursor);
+  const left = position === undefined ? items : items.filter((item) => isAfter(item, position));
+  const shown = left.slice(0, limit);
+  const last = shown.at(-1);
+  if (left.length <= limit || last === undefined) return { items: shown };
+  return { items: shown, nextCursor: Buffer.from(JSON.stringify([list, positionOf(last)])).toString('base64url') };
+}
+
+function positionIn(list: string, cursor: string): string | number {
+  try {
+    const [name, position]: unknown[] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+    if (name === list && (typeof position === 'string' || typeof position === 'number')) return position;
+  } catch {
+    // What is no JSON is no cursor either: told below.
+  }
+  throw invalid([{ field: 'cursor', message: 'is not a cursor of this list' }]);
 }
 
 /** All items of a list, page by page. */

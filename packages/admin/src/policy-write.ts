@@ -3,12 +3,14 @@ import type { ValidationIssue } from '@postern/schemas';
 import { readPolicyRecords } from './config/current-state.ts';
 import { judgePolicy, policyStateOf, toldFault } from './config/policy-check.ts';
 import type { WriteDependencies } from './dependencies.ts';
+import { recordVersion } from './policies/record-version.ts';
 import { type TenantWrite, type WriteOrigin, writeInTenant } from './tenant-write.ts';
 import { invalid } from './validator.ts';
 
 /**
  * As `writeInTenant`, for changes that bear on decisions: refuses with `validation_failed` what the policy compiler does not take
- * (faults that were there before do not stand in the way of a repair), and records `policy.activated` when the version changed.
+ * (faults that were there before do not stand in the way of a repair), makes a version of rules or risk that changed, and records
+ * `policy.activated`.
  * `ruleId` names the rule that the request is about.
  */
 export async function writePolicyInTenant<T>(
@@ -19,15 +21,18 @@ export async function writePolicyInTenant<T>(
   const { repositories } = dependencies;
   return await writeInTenant(dependencies, origin, async (write) => {
     const read = () => readPolicyRecords(repositories, write.tenant, write.context);
-    const before = judgePolicy(policyStateOf(await read()));
+    const recordsBefore = await read();
+    const before = judgePolicy(policyStateOf(recordsBefore));
     const result = await operation(write);
-    const after = judgePolicy(policyStateOf(await read()));
+    const recordsAfter = await read();
+    const after = judgePolicy(policyStateOf(recordsAfter));
     const known = new Set(before.issues.map((issue) => JSON.stringify(issue)));
     const faults = after.issues.filter((issue) => issue.ruleId === origin.ruleId || !known.has(JSON.stringify(issue)));
     if (faults.length > 0) throw invalid(faults.map((issue) => placeIssue(issue, origin.ruleId)));
-    if (after.version !== undefined && after.version !== before.version) {
-      await write.record('policy.activated', 'policy', { policyVersion: after.version });
-    }
+    await recordVersion(repositories, write, {
+      before: { records: recordsBefore, bundleVersion: before.version },
+      after: { records: recordsAfter, bundleVersion: after.version },
+    });
     return result;
   });
 }

@@ -1,10 +1,12 @@
 import { type DbContext, GLOBAL_TENANT } from '@postern/db/ports';
-import type { EntryType } from '@postern/schemas';
+import type { EntryDraft, EntryType } from '@postern/schemas';
 import type { WriteDependencies } from './dependencies.ts';
+import type { LiveEvent } from './events/event-hub.ts';
 
 /** An administrative entry beyond its type. */
 export interface RecordDetails {
   readonly policyVersion?: string;
+  readonly versions?: NonNullable<EntryDraft['versions']>;
   /** The name of the secret concerned. */
   readonly credential?: string;
 }
@@ -12,6 +14,8 @@ export interface RecordDetails {
 /** One change of a tenant's configuration under way. */
 export interface TenantWrite {
   readonly tenant: string;
+  /** The administrator's name. */
+  readonly actor: string;
   readonly context: DbContext;
   /** Appends an audit entry in the same transaction. `subject` as `agent:coder`. */
   record(type: EntryType, subject: string, details?: RecordDetails): Promise<void>;
@@ -35,29 +39,32 @@ export async function writeInTenant<T>(
   origin: WriteOrigin,
   operation: (write: TenantWrite) => Promise<T>,
 ): Promise<T> {
-  const { repositories, runInTransaction, now, onChange, ownAddresses } = dependencies;
+  const { repositories, runInTransaction, now, onChange, ownAddresses, events } = dependencies;
   const { tenant, actor, requestId } = origin;
-  let isChanged = false;
+  const recorded: LiveEvent[] = [];
   let hasNewIntegrations = false;
   let stamped = tenant;
   const result = await runInTransaction(async (context) => {
     const answer = await operation({
       tenant,
+      actor,
       context,
       stampEveryTenant() {
         stamped = GLOBAL_TENANT;
       },
       async record(type, subject, details = {}) {
-        isChanged = true;
         if (subject.startsWith('integration:')) hasNewIntegrations = true;
         const origins = { actor, ...(requestId === undefined ? {} : { requestId }) };
-        await repositories.audit.append({ at: now(), tenant, type, subject, ...origins, ...details }, context);
+        const at = now();
+        recorded.push({ tenant, type, at, data: { subject, actor } });
+        await repositories.audit.append({ at, tenant, type, subject, ...origins, ...details }, context);
       },
     });
-    if (isChanged) await repositories.directory.bump(stamped, context);
+    if (recorded.length > 0) await repositories.directory.bump(stamped, context);
     return answer;
   });
-  if (isChanged) onChange(stamped);
+  if (recorded.length > 0) onChange(stamped);
+  if (events !== undefined) for (const event of recorded) events.publish(event);
   // Whoever was answered finds the address open, or learns that it is not.
   if (hasNewIntegrations) await ownAddresses.follow();
   return result;

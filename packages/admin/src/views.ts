@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type {
   AdminRecord,
   AgentKeyRecord,
@@ -6,10 +7,20 @@ import type {
   PolicyRuleRecord,
   SecretEnvelopeVersion,
   SecretRecord,
+  TemplateVersionRecord,
   TenantRecord,
 } from '@postern/db/ports';
 import { ADMIN_ROLES } from '@postern/db/ports';
-import { agentSchema, environmentSchema, integrationSchema, KEY_SCOPES, ruleSchema } from '@postern/schemas';
+import {
+  agentSchema,
+  environmentSchema,
+  integrationSchema,
+  KEY_SCOPES,
+  ruleSchema,
+  type Template,
+  templateSchema,
+} from '@postern/schemas';
+import { referenceTo, templateDocument } from '@postern/templates';
 import { z } from 'zod';
 import type { CredentialState } from './dependencies.ts';
 
@@ -49,6 +60,13 @@ export const integrationView = integrationSchema.extend({
   origin,
   ...stamps,
   credentialState: credentialState.optional(),
+});
+export const templateView = templateSchema.extend({
+  id: z.string().describe('name@version, as integrations name it'),
+  builtin: z.boolean().describe('Whether it came with the program, for every tenant'),
+  contentHash: z.string().describe('SHA-256 of the RFC 8785 form of what was published'),
+  origin: origin.optional().describe('Absent: built in'),
+  createdAt: time.optional().describe('When it was published. Absent: built in'),
 });
 export const secretView = z.object({
   id: z.string(),
@@ -96,6 +114,20 @@ export function viewIntegration(
   const { id, spec, createdAt, updatedAt } = record;
   const members = { ...spec, id, origin: record.origin, createdAt: isoTime(createdAt), updatedAt: isoTime(updatedAt) };
   return state === undefined ? members : { ...members, credentialState: { ...state, at: isoTime(state.at) } };
+}
+
+export function viewTemplate({
+  spec,
+  contentHash,
+  origin,
+  createdAt,
+}: TemplateVersionRecord): z.output<typeof templateView> {
+  return { ...spec, id: referenceTo(spec), builtin: false, contentHash, origin, createdAt: isoTime(createdAt) };
+}
+
+export function viewBuiltinTemplate(spec: Template): z.output<typeof templateView> {
+  const contentHash = hash('sha256', templateDocument(spec), 'hex');
+  return { ...spec, id: referenceTo(spec), builtin: true, contentHash };
 }
 
 export function viewSecret(secret: SecretRecord): z.output<typeof secretView> {

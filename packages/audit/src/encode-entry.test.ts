@@ -26,6 +26,11 @@ const FULL: { [Name in keyof Required<Entry>]: NonNullable<Entry[Name]> } = {
   rule: 'reads',
   reason: 'the rule reads allows it',
   policyVersion: 'ab12',
+  risk: { score: 0.7, labels: ['shell', 'pii'] },
+  versions: { from: { number: 3, contentHash: 'a'.repeat(64) }, to: { number: 4, contentHash: 'b'.repeat(64) } },
+  fingerprint: 'f'.repeat(64),
+  approval: 'a-1',
+  grant: 'g-1',
   credential: 'github-token',
   actor: 'alice',
   subject: 'agent:coder',
@@ -58,6 +63,18 @@ const anyEntry = fc.record({
   intent: optional(text),
   decision: optional(fc.constantFrom('allow' as const, 'deny' as const, 'require_approval' as const)),
   reason: optional(text),
+  risk: optional(
+    fc.record({ score: fc.nat(10).map((tenths) => tenths / 10), labels: fc.array(text, { maxLength: 3 }) }),
+  ),
+  versions: optional(
+    fc.record(
+      {
+        to: fc.record({ number: count, contentHash: text }),
+        from: fc.record({ contentHash: text, number: count }),
+      },
+      { requiredKeys: ['to'] },
+    ),
+  ),
   result: optional(fc.constantFrom(...OUTCOME_RESULTS)),
   status: optional(count),
   latencyMs: optional(count),
@@ -115,6 +132,14 @@ describe('the encoding of an audit entry', () => {
       expect(() => encodeEntry({ ...MINIMAL, [member]: value })).toThrow(TypeError);
     }
   });
+});
+
+test('a score that is no number is refused', () => {
+  for (const score of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    expect(() => encodeEntry({ ...MINIMAL, risk: { score, labels: [] } })).toThrow(TypeError);
+  }
+  const versions = { to: { number: 1.5, contentHash: 'x' } };
+  expect(() => encodeEntry({ ...MINIMAL, versions })).toThrow(TypeError);
 });
 
 describe('an entry that is too long', () => {

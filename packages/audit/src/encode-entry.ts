@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Entry } from '@postern/schemas';
+import type { Entry, EntryPolicyVersion } from '@postern/schemas';
 
 /** A bundle of entries states each length in 16 bits (C2SP tlog-tiles), so no entry may be longer. */
 export const ENTRY_BYTES_MAX = 65_535;
@@ -55,6 +55,7 @@ function canonicalText(entry: Entry): string {
     actor: entry.actor,
     addresses: entry.addresses,
     agent: entry.agent,
+    approval: entry.approval,
     argsHash: entry.argsHash,
     at: entry.at,
     attempt: entry.attempt,
@@ -63,6 +64,8 @@ function canonicalText(entry: Entry): string {
     credential: entry.credential,
     decision: entry.decision,
     environment: entry.environment,
+    fingerprint: entry.fingerprint,
+    grant: entry.grant,
     id: entry.id,
     integration: entry.integration,
     intent: entry.intent,
@@ -74,6 +77,7 @@ function canonicalText(entry: Entry): string {
     reason: entry.reason,
     requestId: entry.requestId,
     result: entry.result,
+    risk: sortedRisk(entry.risk),
     rule: entry.rule,
     seq: entry.seq,
     status: entry.status,
@@ -82,10 +86,29 @@ function canonicalText(entry: Entry): string {
     type: entry.type,
     url: entry.url,
     v: entry.v,
+    versions: sortedVersions(entry.versions),
   };
   const text = JSON.stringify(sorted);
   // Only an unpaired surrogate is written as an escape that begins so; a backslash in a value can look alike and is harmless.
   return text.includes('\\ud') ? JSON.stringify(sorted, wellFormed) : text;
+}
+
+function sortedRisk(risk: Entry['risk']): Entry['risk'] {
+  if (risk === undefined) return undefined;
+  const { labels, score } = risk;
+  if (!Number.isFinite(score)) throw new TypeError('audit entry member risk.score is not a number');
+  return { labels, score };
+}
+
+function sortedVersions(versions: Entry['versions']): Entry['versions'] {
+  if (versions === undefined) return undefined;
+  const { from, to } = versions;
+  return from === undefined ? { to: sortedVersion(to) } : { from: sortedVersion(from), to: sortedVersion(to) };
+}
+
+function sortedVersion({ contentHash, number }: EntryPolicyVersion): EntryPolicyVersion {
+  requireInteger('versions.number', number);
+  return { contentHash, number };
 }
 
 function wellFormed(_name: string, value: unknown): unknown {

@@ -64,6 +64,13 @@ describe('canonicaliseUrl with a base (acceptance vector 6)', () => {
     ['/a%2f..b', 'https://api.example.com/v1/a%2f..b'],
     ['/a%2fb/../c', 'https://api.example.com/v1/c'],
     ['/%252e%252e/x', 'https://api.example.com/v1/%252e%252e/x'],
+    ['/a%252f..%252fb', 'https://api.example.com/v1/a%252f..%252fb'],
+    ['/%ef%bc%8e%ef%bc%8e/x', 'https://api.example.com/v1/%EF%BC%8E%EF%BC%8E/x'],
+    ['/．．/x', 'https://api.example.com/v1/%EF%BC%8E%EF%BC%8E/x'],
+    ['/a／b', 'https://api.example.com/v1/a%EF%BC%8Fb'],
+    ['/é/e\u0301', 'https://api.example.com/v1/%C3%A9/e%CC%81'],
+    ['//a//', 'https://api.example.com/v1//a//'],
+    ['/A/a/', 'https://api.example.com/v1/A/a/'],
     // Path parameters
     ['/a;b=c/d', 'https://api.example.com/v1/a;b=c/d'],
     ['/a;..', 'https://api.example.com/v1/a;..'],

@@ -2,11 +2,12 @@ import { JsonError, type JsonValue } from './json-error.ts';
 
 const DEPTH_MAX = 128;
 
-/** A decimal integer with fewer characters than this always fits a double exactly. */
-const LONG_INTEGER_LENGTH = 16;
+/** With fewer characters a number is neither beyond 2^53 and inexact nor too small for a double. */
+const LONG_NUMBER_LENGTH = 6;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const ZERO = 0x30;
 
 export interface ParseJsonOptions {
   /** How many arrays and objects may lie within one another; default 128. */
@@ -17,8 +18,8 @@ export interface ParseJsonOptions {
  * Parses JSON so that no other correct parser can read something else in it (RFC 8259, narrowed by I-JSON, RFC 7493).
  *
  * Refused beside bad syntax: an object with two members of one name (also when one is spelled with escapes), lone surrogates,
- * numbers that overflow, integers whose digits a double does not keep, and nesting past `depthMax`. A member named `__proto__`
- * becomes an ordinary own property.
+ * numbers that overflow or are too small, whole numbers whose digits a double does not keep, and nesting past `depthMax`. A member named
+ * `__proto__` becomes an ordinary own property.
  *
  * How duplicates are found: `JSON.parse` keeps one member of each name, so the text has more colons outside strings than the value
  * has members exactly when a name was repeated.
@@ -60,7 +61,7 @@ function countMembersInText(text: string, depthMax: number): number {
       depth -= 1;
     } else if (isDigit(code)) {
       const end = endOfNumber(text, index);
-      if (end - index >= LONG_INTEGER_LENGTH) assertKeepsDigits(text.slice(index, end));
+      if (end - index >= LONG_NUMBER_LENGTH) assertKeepsDigits(text.slice(index, end));
       index = end - 1;
     }
   }
@@ -90,11 +91,30 @@ function endOfNumber(text: string, start: number): number {
   return end;
 }
 
-/** Refuses 9007199254740993, which a double reads as …992 while the upstream may read every digit. Fractions are approximate by nature. */
+/**
+ * Refuses 9007199254740993, also as …993.0 and …993e0, which a double reads as …992 while the upstream may read every digit, and 1e-400,
+ * which a double reads as 0. Other fractions are approximate by nature. Syntax is `parse`'s business.
+ */
 function assertKeepsDigits(token: string): void {
-  if (/^\d+$/.test(token) && String(Number(token)) !== token) {
-    throw new JsonError('number', 'an integer has more digits than a double keeps; send it as a string');
+  const value = Number(token);
+  if (value === 0) {
+    if (/^[^eE]*[1-9]/.test(token)) throw new JsonError('number', 'a number is too small');
+    return;
   }
+  if (!(value > Number.MAX_SAFE_INTEGER) || value === Number.POSITIVE_INFINITY) return;
+  const isKept = /^\d+$/.test(token)
+    ? String(value) === token
+    : significantDigits(String(value)) === significantDigits(token);
+  if (!isKept) throw new JsonError('number', 'a whole number has more digits than a double keeps; send it as a string');
+}
+
+/** Without exponent, point, and zeros at either end. */
+function significantDigits(token: string): string {
+  const [mantissa = ''] = token.split(/[eE]/, 1);
+  const digits = mantissa.replace('.', '').replace(/^0+/, '');
+  let end = digits.length;
+  while (digits.charCodeAt(end - 1) === ZERO) end -= 1;
+  return digits.slice(0, end);
 }
 
 /** Recursion is bounded: the text's depth was checked before it was parsed. */

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { TemplateInput } from '@postern/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type AdminClient, createAdminClient } from './admin-client.ts';
 import { ApiProblem } from './api-problem.ts';
@@ -117,6 +118,34 @@ test('secrets, integrations and rules are written, and the audit log tells of it
   const written = await collect(client.audit.allEvents({ type: 'secret.written', from: '2020-01-01' }));
   expect(written).toHaveLength(2);
   expect(await client.audit.event(written[0]?.id ?? '')).toEqual(written[0]);
+});
+
+test('templates are published for good, listed with the built-in ones, and found by name and version', async () => {
+  const client = await clientOf('templates');
+  const acme: TemplateInput = {
+    name: 'acme',
+    version: 1,
+    provider: 'Acme',
+    title: 'Acme',
+    sources: ['https://docs.acme.example'],
+    baseUrl: 'https://api.acme.example',
+    credential: { type: 'bearer' },
+    actions: [{ name: 'read', methods: ['GET'], paths: ['/things/**'], risk: 'low' }],
+  };
+  const published = await client.templates.publish(acme);
+  expect(published).toMatchObject({ ...acme, id: 'acme@1', builtin: false });
+  expect(await client.templates.publish(acme)).toEqual(published);
+  await expect(client.templates.publish({ ...acme, title: 'Other' })).rejects.toMatchObject({ code: 'conflict' });
+  await client.templates.publish({ ...acme, version: 2 });
+  expect((await collect(client.templates.allVersions('acme'))).map(({ id }) => id)).toEqual(['acme@2', 'acme@1']);
+  expect(await client.templates.version('acme', 1)).toEqual(published);
+  expect(await client.templates.get('acme@1')).toEqual(published);
+  expect((await client.templates.get('acme')).version).toBe(2);
+  const all = await collect(client.templates.all());
+  expect(all.filter(({ builtin }) => !builtin).map(({ id }) => id)).toEqual(['acme@2']);
+  expect(all.map(({ id }) => id)).toContain('github@1');
+  await client.integrations.create({ name: 'acme', baseUrl: acme.baseUrl, template: 'acme@1' });
+  expect((await client.integrations.get('acme')).template).toBe('acme@1');
 });
 
 test('a document is tried, applied, exported and applied again without a change; long lists are read to their end', async () => {

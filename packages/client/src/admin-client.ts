@@ -1,4 +1,4 @@
-import type { Entry, KeyScope, Rule } from '@postern/schemas';
+import type { Entry, KeyScope, Rule, TemplateInput } from '@postern/schemas';
 import type {
   ApiAdmin,
   ApiAgent,
@@ -10,6 +10,7 @@ import type {
   ApiSecret,
   ApiSecretVersion,
   ApiStats,
+  ApiTemplate,
   ApiTenant,
   ApplyAnswer,
   EventQuery,
@@ -21,6 +22,8 @@ import type {
   SecretValue,
 } from './api-objects.ts';
 import { allPages, createCollection, type EditOptions, readJson, writeJson } from './collections.ts';
+import { policyTrialCalls } from './policy-trials.ts';
+import { policyVersionCalls } from './policy-versions.ts';
 import { type AdminClientOptions, createSend, type Send } from './send.ts';
 
 export type AdminClient = ReturnType<typeof createAdminClient>;
@@ -39,9 +42,12 @@ export function createAdminClient(options: AdminClientOptions) {
       ...createCollection<ApiIntegration, NewIntegration>(send, '/v1/integrations'),
       update: updateCall<ApiIntegration, NewIntegration>(send, '/v1/integrations'),
     },
+    templates: templateCalls(send),
     secrets: secretCalls(send),
     rules: ruleCalls(send),
     audit: auditCalls(send),
+    policies: policyVersionCalls(send),
+    policyTrials: policyTrialCalls(send),
     ...configurationCalls(send),
     stats: () => readJson<ApiStats>(send, { path: '/v1/stats' }),
     /** Also answers when the gateway is not ready. */
@@ -95,6 +101,28 @@ function agentCalls(send: Send) {
     async revokeKey(id: string, keyId: string): Promise<void> {
       await send({ method: 'DELETE', path: `${keysOf(id)}/${encodeURIComponent(keyId)}` });
     },
+  };
+}
+
+function templateCalls(send: Send) {
+  const list = (query: PageQuery = {}) =>
+    readJson<ApiPage<ApiTemplate>>(send, { path: '/v1/templates', query: { ...query } });
+  const one = (name: string) => `/v1/templates/${encodeURIComponent(name)}`;
+  const versions = (name: string, query: PageQuery = {}) =>
+    readJson<ApiPage<ApiTemplate>>(send, { path: `${one(name)}/versions`, query: { ...query } });
+  return {
+    /** The latest version of each, own and built-in. */
+    list,
+    all: () => allPages(list),
+    /** The latest version of a name, or that of `name@version`. */
+    get: (nameOrId: string) => readJson<ApiTemplate>(send, { path: one(nameOrId) }),
+    /** Newest first. */
+    versions,
+    allVersions: (name: string) => allPages((query) => versions(name, query)),
+    version: (name: string, version: number) =>
+      readJson<ApiTemplate>(send, { path: `${one(name)}/versions/${version}` }),
+    /** For good; the same again changes nothing. */
+    publish: (template: TemplateInput) => writeJson<ApiTemplate>(send, 'POST', '/v1/templates', { body: template }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Agent, Integration, IntegrationInput, KeyScope, Rule, ValidationIssue } from '@postern/schemas';
+import type { Agent, Integration, IntegrationInput, KeyScope, Rule, Template, ValidationIssue } from '@postern/schemas';
 
 /** Times are ISO 8601 in UTC. */
 interface Stamps {
@@ -73,6 +73,17 @@ export interface IssuedKey {
 export type ApiIntegration = Integration & Stamps & Made & { readonly id: string };
 export type NewIntegration = IntegrationInput;
 
+export type ApiTemplate = Template & {
+  /** `name@version`. */
+  readonly id: string;
+  /** It came with the program; then `origin` and `createdAt` are absent. */
+  readonly builtin: boolean;
+  /** SHA-256 of the RFC 8785 form, hex. */
+  readonly contentHash: string;
+  readonly origin?: Made['origin'];
+  readonly createdAt?: string;
+};
+
 export interface ApiSecret extends Stamps, Made {
   readonly id: string;
   readonly name: string;
@@ -111,7 +122,7 @@ export interface EventQuery extends PageQuery {
 }
 
 export interface ApiChange {
-  readonly kind: 'secret' | 'integration' | 'agent' | 'rule' | 'global_rule';
+  readonly kind: 'secret' | 'template' | 'integration' | 'agent' | 'rule' | 'global_rule' | 'risk' | 'notification';
   readonly name: string;
   readonly op: 'create' | 'update' | 'delete';
   readonly diff: readonly { readonly path: string; readonly from: unknown; readonly to: unknown }[];

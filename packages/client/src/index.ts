@@ -12,6 +12,7 @@ export type {
   ApiSecret,
   ApiSecretVersion,
   ApiStats,
+  ApiTemplate,
   ApiTenant,
   ApplyAnswer,
   EventQuery,
@@ -20,4 +21,19 @@ export type {
   SecretValue,
 } from './api-objects.ts';
 export { ApiProblem, ApiUnreachable } from './api-problem.ts';
+export type {
+  ApiPolicyTestReport,
+  ApiSimulation,
+  PolicyDraft,
+  PolicyOutcome,
+  SimulatedCall,
+  SimulationQuery,
+} from './policy-trials.ts';
+export type {
+  ActivationOptions,
+  ApiPolicyDiff,
+  ApiPolicyVersion,
+  ApiPolicyVersionSummary,
+  NewPolicyVersion,
+} from './policy-versions.ts';
 export type { AdminClientOptions } from './send.ts';

@@ -10,6 +10,7 @@ export interface EngineCapabilities {
   /** Column definition of a primary key that the engine counts up by itself, in the order of insertion. */
   readonly countedKey: string;
   readonly jsonType: string;
+  readonly bytesType: string;
   /** What ends `create table` when rows are clustered by the primary key, where the engine can. */
   readonly clusteredTableEnding: string;
   readonly tableEnding: string;

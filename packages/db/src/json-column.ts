@@ -28,6 +28,11 @@ function corrupt(column: string): DbError {
   return new DbError('invalid', `the stored value of ${column} does not have the form that this program knows`);
 }
 
+/** A parser of whatever a guard takes. */
+export function guardParser<T>(belongs: (value: unknown) => value is T): Parser<T> {
+  return { safeParse: (value) => (belongs(value) ? { success: true, data: value } : { success: false }) };
+}
+
 /** A parser of a list of texts of one kind. */
 export function textListParser<Text extends string>(belongs: (text: string) => text is Text): Parser<readonly Text[]> {
   const isText = (item: unknown): item is Text => typeof item === 'string' && belongs(item);

@@ -2,11 +2,22 @@ import { sql } from 'kysely';
 import type { DbClient } from './client.ts';
 import { initial } from './migrations/0001-initial.ts';
 import { rotatedSecrets } from './migrations/0002-rotated-secrets.ts';
+import { policyVersions } from './migrations/0003-policy-versions.ts';
+import { templateVersions } from './migrations/0004-template-versions.ts';
+import { approvalsAndClaims } from './migrations/0005-approvals-and-claims.ts';
+import { notificationEndpoints } from './migrations/0006-notification-endpoints.ts';
 import type { Migration } from './migrations/migration.ts';
 import { DbError } from './ports/db-error.ts';
 
 /** In order, numbered from 1 without gaps. */
-export const MIGRATIONS: readonly Migration[] = [initial, rotatedSecrets];
+export const MIGRATIONS: readonly Migration[] = [
+  initial,
+  rotatedSecrets,
+  policyVersions,
+  templateVersions,
+  approvalsAndClaims,
+  notificationEndpoints,
+];
 
 /**
  * Brings the database to the newest known form: each missing step in a transaction of its own, recorded with name and time.

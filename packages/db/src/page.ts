@@ -48,6 +48,23 @@ export function decodeNumberCursor(list: string, cursor: string | undefined): nu
   return position;
 }
 
+/** Where a page of a list by time, then id, ends. */
+export function timePosition(row: { readonly created_at: number; readonly id: string }): string {
+  return `${row.created_at} ${row.id}`;
+}
+
+/** The way back from `timePosition`. */
+export function decodeTimeCursor(
+  list: string,
+  cursor: string | undefined,
+): { readonly createdAt: number; readonly id: string } | undefined {
+  const text = decodeTextCursor(list, cursor);
+  if (text === undefined) return undefined;
+  const match = /^(\d{1,16}) (.+)$/s.exec(text);
+  if (match === null) throw badCursor(list);
+  return { createdAt: Number(match[1]), id: match[2] as string };
+}
+
 function decodePosition(list: string, cursor: string): unknown {
   const bytes = Buffer.from(cursor, 'base64url');
   if (bytes.toString('base64url') !== cursor) throw badCursor(list);

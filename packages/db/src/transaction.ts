@@ -54,6 +54,15 @@ export function requireScope(dbClient: DbClient, context: DbContext, what: strin
   return scope;
 }
 
+/** Runs what must stand or fall together: in the caller's transaction when there is one, else in one of its own. */
+export function inOneTransaction<T>(
+  dbClient: DbClient,
+  context: DbContext | undefined,
+  operation: (scope: TransactionScope) => Promise<T>,
+): Promise<T> {
+  return runInTransaction(dbClient, (inner) => operation(requireScope(dbClient, inner, 'this')), context);
+}
+
 export function writesOf(dbClient: DbClient, context: DbContext | undefined): Kysely<Tables> {
   return scopeOf(dbClient, context)?.kysely ?? dbClient.writes;
 }

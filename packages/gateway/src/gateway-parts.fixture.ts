@@ -13,12 +13,15 @@ import { createTargetGuard, isOwnListener, type Resolve } from '@postern/ssrf-gu
 import {
   createSecretCache,
   createVault,
+  deriveKey,
   deriveKeys,
   type KeyRing,
   type SecretCache,
   type SecretEnvelope,
   type Vault,
 } from '@postern/vault';
+import { ApprovalWatch } from './approvals/approval-watch.ts';
+import type { HeldCalls } from './approvals/held-calls.ts';
 import { createArrivalHosts } from './arrival-hosts.ts';
 import { BodyMemory } from './body/body-memory.ts';
 import { CallCounts } from './call-counts.ts';
@@ -134,6 +137,7 @@ export function composeParts(ground: Ground, options: PartsOptions): Parts {
   const clock = options.tokenClock === undefined ? {} : { clock: options.tokenClock };
   const gateway: Gateway = {
     ...path,
+    ...heldCalls(ground, vault),
     directory,
     secrets,
     tokens: new TokenKeeper({ path, secrets, storeRotatedSecret, log, metrics, ...clock }),
@@ -155,6 +159,21 @@ export function composeParts(ground: Ground, options: PartsOptions): Parts {
     isStopping: () => parts.state.stopping,
   };
   return Object.assign(parts, { gateway, directory, transport, secrets, vault });
+}
+
+function heldCalls({ repositories, keyRing }: Ground, vault: Vault): HeldCalls {
+  const { claims, approvals, grants, sealedRequests } = repositories;
+  const approvalWatch = new ApprovalWatch();
+  return {
+    claims,
+    approvals,
+    grants,
+    sealedRequests,
+    vault,
+    approvalWatch,
+    onApproval: ({ id }) => approvalWatch.notify(id),
+    upstreamKeyKey: deriveKey(keyRing, 'upstream-key').key,
+  };
 }
 
 function createDirectory(

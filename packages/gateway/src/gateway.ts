@@ -2,6 +2,7 @@ import type { CallJournal, RateLimitsPort } from '@postern/db/ports';
 import type { AttemptReport, Transport } from '@postern/proxy-runtime';
 import type { TargetGuard } from '@postern/ssrf-guard';
 import type { SecretCache } from '@postern/vault';
+import type { HeldCalls } from './approvals/held-calls.ts';
 import type { ArrivalHosts } from './arrival-hosts.ts';
 import type { BodyMemory } from './body/body-memory.ts';
 import type { BodyLimits } from './body/receive-body.ts';
@@ -26,12 +27,14 @@ export interface CallMetrics {
   countUpstreamError(code: string): void;
   /** A token that could not be had; the codes are a closed list. */
   countCredentialError(code: string): void;
+  /** A call that a risk scorer could not be heard on; the codes are a closed list. */
+  countScorerError(code: string): void;
   /** A further attempt at an upstream, after one that failed or was refused. */
   countRetry(integration: string): void;
 }
 
 /** Everything the stages need, made once by the composition of the application. */
-export interface Gateway {
+export interface Gateway extends HeldCalls {
   readonly directory: Directory;
   readonly journal: CallJournal;
   readonly rateLimits: RateLimitsPort;

@@ -133,7 +133,6 @@ describe('stage 5, decide: refused when', () => {
   test.each<[string, TestGatewayOptions['rules'], string]>([
     ['no rule allows', [], 'deny'],
     ['a rule denies', [{}, { id: 'no', effect: 'deny' }], 'deny'],
-    ['a person must be asked', [{}, { id: 'ask', effect: 'require_approval' }], 'require_approval'],
   ])('%s', async (_what, rules, decision) => {
     await start({ rules });
     const answer = await refused();

@@ -7,8 +7,11 @@ import { decide } from './stages/decide.ts';
 import { forward } from './stages/forward.ts';
 import { guardTarget } from './stages/guard-target.ts';
 import { injectCredential } from './stages/inject-credential.ts';
+import { lookUpClaim } from './stages/look-up-claim.ts';
 import { recordIntent } from './stages/record-intent.ts';
+import { replay } from './stages/replay.ts';
 import { resolveCall } from './stages/resolve.ts';
+import { seekApproval } from './stages/seek-approval.ts';
 import { spendQuotas } from './stages/spend-quotas.ts';
 import { findWayIn } from './ways-in/find-way-in.ts';
 import type { WideEvent } from './wide-event.ts';
@@ -26,10 +29,17 @@ export async function handleRequest(gateway: Gateway, client: ClientExchange, ev
 
   const known = authenticate(gateway, request, 'call'); // 2
   const caller = known instanceof Promise ? await known : known;
-  const read = wayIn.read(gateway, request); // 3
+  const read = wayIn.read(gateway, request, caller); // 3
   const call = await resolveCall(gateway, caller, read instanceof Promise ? await read : read);
   try {
-    const allowed = decide(gateway, call); // 5
+    const found = lookUpClaim(gateway, call); // 4
+    const judging = decide(gateway, found instanceof Promise ? await found : found); // 5
+    const decided = judging instanceof Promise ? await judging : judging;
+    const answered = call.claim?.answered;
+    if (answered !== undefined) return await replay(gateway, wayIn, decided, answered);
+    const sought = seekApproval(gateway, decided); // 6
+    const allowed = sought instanceof Promise ? await sought : sought;
+    if (allowed === undefined) return;
     const spent = spendQuotas(gateway, allowed); // 7
     const passed = spent instanceof Promise ? await spent : spent;
     const judged = guardTarget(gateway, passed); // 8

@@ -1,3 +1,5 @@
+export { ApprovalWatch } from './approvals/approval-watch.ts';
+export type { ApprovalEvent, HeldCalls } from './approvals/held-calls.ts';
 export { type ArrivalHosts, createArrivalHosts, createOwnAddressHosts } from './arrival-hosts.ts';
 export { BodyMemory } from './body/body-memory.ts';
 export { CallCounts } from './call-counts.ts';

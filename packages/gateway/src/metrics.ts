@@ -97,6 +97,11 @@ export function createMetrics(
       'Tokens that could not be minted, by class',
       'class',
     ),
+    countScorerError: countBy(
+      'postern_risk_scorer_errors_total',
+      'Calls that a risk scorer could not be heard on, by class',
+      'class',
+    ),
     countRetry: countBy('postern_upstream_retries_total', 'Further attempts at an upstream', 'integration'),
     text: () => registry.metrics(),
     series: () => readSeries(registry),

@@ -1,6 +1,6 @@
 import type { CallJournal } from '@postern/db/ports';
 import type { EntryDraft, EntryType, ErrorCode, Rejection } from '@postern/schemas';
-import type { WideEvent } from './wide-event.ts';
+import { riskOf, type WideEvent } from './wide-event.ts';
 
 const FLUSH_EVERY_MS = 60_000;
 /** Addresses are the callers' to choose (IPv6), so the memory for them is bounded; the rest is counted under one name. */
@@ -75,6 +75,8 @@ function refusalEntry(event: WideEvent, tenant: string, rejection: Rejection, at
     rule: event.rule,
     reason: event.reason,
     policyVersion: event.policyVersion,
+    risk: riskOf(event),
+    approval: event.approval,
     code: rejection.code,
     status: rejection.status,
     addresses: event.address === undefined ? undefined : [event.address],

@@ -28,6 +28,8 @@ export async function serveRequest(gateway: Gateway, client: ClientExchange): Pr
   if (tracing !== undefined) tracing.end(event, client, latencyMs);
 }
 
+const UNSENT = { result: 'not_sent', isWithheld: false } as const;
+
 function asRejection(gateway: Gateway, error: unknown, event: WideEvent): Rejection {
   if (error instanceof Rejection) {
     if (error.cause !== undefined) gateway.log.error(error.cause, error.code, event.requestId);
@@ -41,8 +43,8 @@ function refuse(gateway: Gateway, client: ClientExchange, event: WideEvent, reje
   event.status = rejection.status;
   event.code = rejection.code;
   if (event.intentRecorded) {
-    const result = rejection instanceof ForwardRejection ? rejection.result : 'not_sent';
-    settle(gateway, event, { result, code: rejection.code });
+    const ending = rejection instanceof ForwardRejection ? rejection : UNSENT;
+    settle(gateway, event, { result: ending.result, isWithheld: ending.isWithheld, code: rejection.code });
   } else {
     gateway.refusals.record(event, rejection);
     if (event.quota !== undefined) giveQuotaBack(gateway, event.quota);

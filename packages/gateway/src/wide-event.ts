@@ -1,6 +1,7 @@
-import type { DecisionError, ShadowStep } from '@postern/policy';
-import type { CallKind, Outcome } from '@postern/schemas';
+import type { DecisionError, RiskScore, ShadowStep } from '@postern/policy';
+import type { CallKind, EntryDraft, Outcome } from '@postern/schemas';
 import type { CallTrace } from './call-trace.ts';
+import type { CallHold } from './claims/call-hold.ts';
 import type { SpentQuota } from './stages/spend-quotas.ts';
 
 /**
@@ -30,12 +31,19 @@ export class WideEvent {
   rule: string | undefined = undefined;
   reason: string | undefined = undefined;
   policyVersion: string | undefined = undefined;
+  /** Where it was looked at. */
+  risk: RiskScore | undefined = undefined;
   /** Rules that could not be evaluated; undefined for none. */
   policyErrors: readonly DecisionError[] | undefined = undefined;
   /** Rules in shadow that would have counted, or failed; undefined for none. */
   shadow: readonly ShadowStep[] | undefined = undefined;
   /** The rate limits that matched; undefined for none. */
   quota: SpentQuota | undefined = undefined;
+  /** The approval that the call is held for, or was let through by; and the grant it used. */
+  approval: string | undefined = undefined;
+  grant: string | undefined = undefined;
+  /** What the commit of the intent took for this call alone; undefined for a call without key and grant. */
+  hold: CallHold | undefined = undefined;
   credential: string | undefined = undefined;
   address: string | undefined = undefined;
   /** An intent stands in the log: from here on an outcome entry must close it. */
@@ -54,4 +62,9 @@ export class WideEvent {
     this.receivedAt = receivedAt;
     this.startedMs = startedMs;
   }
+}
+
+/** As entries tell it: without what the score is made of. */
+export function riskOf({ risk }: WideEvent): EntryDraft['risk'] {
+  return risk === undefined ? undefined : { score: risk.score, labels: risk.labels };
 }

@@ -1,5 +1,6 @@
 import type { AgentFacts } from './agent-selectors.ts';
 import { foldedPath } from './path-pattern.ts';
+import { type PathReadings, readPath } from './path-readings.ts';
 
 /** A canonical URL taken apart. `host` is lower-case without port (IPv6 in brackets), `path` complete and without query. */
 export interface Target {
@@ -32,6 +33,8 @@ export interface Facts {
   };
   readonly integration: { readonly name: string };
   readonly action?: ActionFacts | undefined;
+  /** The other actions that `compileActions` finds in the path: a spelling of it that is no spelling of the action must not loosen. */
+  readonly otherActions?: readonly OtherAction[] | undefined;
   /** A score that somebody else came to, 0 to 1. It can only raise what `scoreRisk` says. */
   readonly risk?:
     | number
@@ -72,17 +75,35 @@ export interface ActionFacts {
   readonly approval?: string | undefined;
 }
 
+/** An action that an upstream may take the call for, which reads more in the path than is written. */
+export interface OtherAction {
+  readonly action: ActionFacts;
+  /** Only for an upstream that takes `%2f` for a slash, which no rule that opens reckons with. */
+  readonly isBySplit: boolean;
+}
+
 /** The facts that the selectors of rules look at, checked. */
 export interface Call {
   readonly agent: AgentFacts;
   readonly integration: string;
   readonly action: string | undefined;
+  readonly otherActions: readonly OtherAction[];
   readonly method: string;
   readonly host: string;
   /** Folded: see `foldedPath`. */
   readonly path: string;
   readonly target: Target;
+  /** For `readingsOf`. */
+  readings: PathReadings | undefined;
 }
+
+/** How upstreams may read the path; found out when a rule first asks. */
+export function readingsOf(call: Call): PathReadings {
+  call.readings ??= readPath(call.path);
+  return call.readings;
+}
+
+const NO_ACTIONS: readonly never[] = Object.freeze([]);
 
 const METHOD = /^[A-Z][A-Z-]*$/;
 
@@ -99,10 +120,12 @@ export function readCall(facts: Facts): Call | string {
     agent,
     integration: facts.integration.name,
     action: facts.action?.name,
+    otherActions: facts.otherActions ?? NO_ACTIONS,
     method: request.method,
     host: target.host,
     path: foldedPath(target.path),
     target,
+    readings: undefined,
   };
 }
 

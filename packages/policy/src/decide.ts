@@ -3,8 +3,9 @@ import type { ApprovalTerms } from './approval-terms.ts';
 import { type Call, type Facts, readCall } from './call.ts';
 import type { CompiledPolicy } from './compile-policy.ts';
 import { riskOf } from './condition/condition-facts.ts';
-import { type Judgement, judgeRules, type RuleError, type ShadowStep, sourceOf } from './judge-rules.ts';
+import { evaluationOf, type Judgement, judgeRules, type RuleError, type ShadowStep } from './judge-rules.ts';
 import { counterKey, type RateLimit } from './limit/rate-limit.ts';
+import { asOpened } from './opening.ts';
 import { highestRisk, type RiskScore } from './risk/score-risk.ts';
 import type { CompiledRule } from './rule.ts';
 import { candidateRules } from './rule-index.ts';
@@ -71,13 +72,15 @@ export function decide(policy: CompiledPolicy, facts: Facts, options: DecideOpti
   const startedAt = performance.now();
   const call = readCall(facts);
   if (typeof call === 'string') return unjudged(policy, call, startedAt);
-  const candidates = distinct(candidateRules(policy.index, call));
+  const candidates = distinct(candidateRules(policy.index, call), call);
   const judgement = judgeRules(candidates, facts, call);
   const { matched } = judgement;
   const actionRule = approvalOfAction(facts, matched);
-  const settled = settle(judgement.told, actionRule);
+  const written = settle(judgement.told, actionRule);
+  const settled =
+    written.outcome === 'require_approval' ? asOpened(written, matched, evaluationOf(judgement, facts, call)) : written;
   const isRisky = settled.outcome !== 'deny' && highestRisk(facts) >= nextThreshold(settled, policy.risk);
-  if (isRisky) riskOf(sourceOf(judgement, facts, call));
+  if (isRisky) riskOf(evaluationOf(judgement, facts, call).facts);
   const risk = judgement.evaluation?.facts.risk;
   const verdict = isRisky && risk !== undefined ? raisedByRisk(settled, risk.most, policy.risk) : settled;
   return {
@@ -115,7 +118,13 @@ function isAscending(ids: readonly string[]): boolean {
 function limitsOf(facts: Facts, call: Call, matched: readonly CompiledRule[]): LimitToSpend[] {
   const limits: LimitToSpend[] = [];
   for (const { id, limit } of matched) {
-    if (limit !== undefined) limits.push({ rule: id, ...limit, key: counterKey(facts.tenant, id, limit, call) });
+    if (limit === undefined) continue;
+    limits.push({ rule: id, ...limit, key: counterKey(facts.tenant, id, limit, call) });
+    if (!limit.per.includes('action')) continue;
+    // The spelling of the path must not choose the window: a call spends those of all actions that it may be.
+    for (const { action } of call.otherActions) {
+      limits.push({ rule: id, ...limit, key: counterKey(facts.tenant, id, limit, { ...call, action: action.name }) });
+    }
   }
   return limits.sort(byRule);
 }
@@ -139,7 +148,9 @@ function unjudged(policy: CompiledPolicy, message: string, startedAt: number): D
 }
 
 /** A call may reach one rule by several keys of the index. */
-function distinct(candidates: CompiledRule[]): CompiledRule[] {
+function distinct(candidates: CompiledRule[], { readings, otherActions }: Call): CompiledRule[] {
+  const isReadOnce = readings === undefined || (readings.split === readings.alike && !readings.isUnreadable);
+  if (!isReadOnce || otherActions.length > 0) return [...new Set(candidates)];
   for (const rule of candidates) if (rule.mayComeTwice) return [...new Set(candidates)];
   return candidates;
 }

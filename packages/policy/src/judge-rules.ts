@@ -1,9 +1,9 @@
 import type { Call, Facts } from './call.ts';
-import { evaluateCondition } from './condition/condition.ts';
-import { type ConditionFacts, conditionFacts } from './condition/condition-facts.ts';
+import { conditionFacts } from './condition/condition-facts.ts';
 import type { Fault } from './condition/fault.ts';
+import { judgeCondition } from './condition/readings-of-call.ts';
 import type { Evaluation } from './condition/term.ts';
-import { type CompiledRule, type Effect, isTold, TIERS, uncoveredField } from './rule.ts';
+import { type CompiledRule, type Effect, isClosing, isTold, TIERS, uncoveredField } from './rule.ts';
 
 /** A rule in shadow that would have counted, or that failed. */
 export interface ShadowStep {
@@ -31,7 +31,7 @@ export interface Judgement {
   /** Undefined for none, as almost always. */
   errors: RuleError[] | undefined;
   shadow: ShadowStep[] | undefined;
-  /** Made when something first looks at more of the call than the selectors do. */
+  /** For `evaluationOf`. */
   evaluation: Evaluation | undefined;
 }
 
@@ -48,16 +48,15 @@ export function judgeRules(rules: readonly CompiledRule[], facts: Facts, call: C
   for (const rule of rules) {
     if (uncoveredField(rule, call) !== undefined) continue;
     if (rule.when === undefined && !rule.isShadow) addMatched(judgement, rule, call);
-    else judgeCondition(judgement, rule, facts, call);
+    else judgeRule(judgement, rule, facts, call);
   }
   return judgement;
 }
 
-function judgeCondition(judgement: Judgement, rule: CompiledRule, facts: Facts, call: Call): void {
+function judgeRule(judgement: Judgement, rule: CompiledRule, facts: Facts, call: Call): void {
   let said: boolean | Fault = true;
   if (rule.when !== undefined) {
-    judgement.evaluation ??= createEvaluation(facts, call);
-    said = evaluateCondition(rule.when, judgement.evaluation);
+    said = judgeCondition(rule.when, evaluationOf(judgement, facts, call), !isClosing(rule));
     if (said === false) return;
   }
   const isMatched = said === true || rule.effect !== 'allow';
@@ -71,7 +70,7 @@ function judgeCondition(judgement: Judgement, rule: CompiledRule, facts: Facts, 
 function addMatched(judgement: Judgement, rule: CompiledRule, call: Call): void {
   judgement.matched.push(rule);
   if (rule.tier === TIERS.rate_limit) judgement.hasLimits = true;
-  else if (judgement.told === undefined || isTold(rule, judgement.told, call.path)) judgement.told = rule;
+  else if (judgement.told === undefined || isTold(rule, judgement.told, call)) judgement.told = rule;
 }
 
 function addShadow(judgement: Judgement, { id, effect }: CompiledRule, matched: boolean, said: true | Fault): void {
@@ -85,11 +84,11 @@ function addError(judgement: Judgement, { id }: CompiledRule, { message, positio
 }
 
 export function createEvaluation(facts: Facts, call: Call): Evaluation {
-  return { facts: conditionFacts(facts, call), stepsLeft: 0, locals: [] };
+  return { facts: conditionFacts(facts, call), stepsLeft: 0, locals: [], otherReadings: undefined };
 }
 
-/** The facts as conditions see them, shared with the evaluation. */
-export function sourceOf(judgement: Judgement, facts: Facts, call: Call): ConditionFacts {
+/** Made when something first looks at more of the call than the selectors do. */
+export function evaluationOf(judgement: Judgement, facts: Facts, call: Call): Evaluation {
   judgement.evaluation ??= createEvaluation(facts, call);
-  return judgement.evaluation.facts;
+  return judgement.evaluation;
 }

@@ -5,9 +5,18 @@ import { type Condition, compileCondition } from './condition/condition.ts';
 import { Fault } from './condition/fault.ts';
 import { readRateLimit } from './limit/rate-limit.ts';
 import { compilePathPattern, type PathPattern, pathPatternProblem } from './path-pattern.ts';
+import { readPattern } from './path-readings.ts';
 import { factsLackedBy } from './phase.ts';
 import { isRecord, type Report } from './read-fields.ts';
-import { type CompiledRule, type Effect, SELECTING_FIELDS, type SelectingField, TIERS, type Tier } from './rule.ts';
+import {
+  type CompiledRule,
+  type Effect,
+  type RulePattern,
+  SELECTING_FIELDS,
+  type SelectingField,
+  TIERS,
+  type Tier,
+} from './rule.ts';
 import { verdictOf } from './verdict.ts';
 
 /** What `readRule` found. `selectors` holds the lists as written, for the check of references. */
@@ -154,6 +163,7 @@ function readList(field: SelectingField, value: unknown, fault: Report): readonl
 function compileRule(source: Record<string, unknown>, selectors: Selectors, terms: Terms): CompiledRule {
   const effect = source['effect'] as Effect;
   const id = source['id'] as string;
+  const paths = selectors.paths?.map(compileRulePattern).sort(byLiteralPrefix);
   return {
     id,
     effect,
@@ -166,14 +176,24 @@ function compileRule(source: Record<string, unknown>, selectors: Selectors, term
     actions: selectors.actions && new Set(selectors.actions),
     methods: selectors.methods && new Set(selectors.methods),
     hosts: selectors.hosts && new Set(selectors.hosts),
-    paths: selectors.paths?.map(compilePathPattern).sort(byLiteralPrefix),
-    mayComeTwice: (selectors.agents?.length ?? 0) > 1 || (selectors.paths?.length ?? 0) > 1,
+    paths,
+    mayComeTwice: (selectors.agents?.length ?? 0) > 1 || (paths !== undefined && hasSeveralPlaces(paths)),
     fieldsGiven: Object.keys(selectors).length + (terms.when === undefined ? 0 : 1),
   };
 }
 
 function tierOf(effect: Effect, isHard: boolean): Tier {
   return effect === 'deny' && isHard ? TIERS.hardDeny : TIERS[effect];
+}
+
+function compileRulePattern(text: string): RulePattern {
+  const pattern = compilePathPattern(text);
+  return { ...pattern, readings: readPattern(pattern) };
+}
+
+/** More than one pattern, or one that stands in the index as it may be read, too. */
+function hasSeveralPlaces([pattern, ...others]: readonly RulePattern[]): boolean {
+  return others.length > 0 || pattern?.readings.split !== pattern?.readings.alike;
 }
 
 function byLiteralPrefix(left: PathPattern, right: PathPattern): number {

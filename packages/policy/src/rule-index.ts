@@ -1,6 +1,6 @@
-import type { Call } from './call.ts';
-import { addToPathIndex, collectFromPathIndex, createPathIndex, type PathIndex } from './path-index.ts';
-import type { CompiledRule } from './rule.ts';
+import { type Call, readingsOf } from './call.ts';
+import { addToPathIndex, allInPathIndex, collectFromPathIndex, createPathIndex, type PathIndex } from './path-index.ts';
+import { type CompiledRule, isClosing } from './rule.ts';
 
 /**
  * Rules by integration, then agent name or role, then method, then action, then path (or host): a call looks at the few that could
@@ -30,7 +30,10 @@ interface ActionLevel {
 }
 
 interface Bucket {
+  /** Rules that open, by the path as it is written. */
   paths: PathIndex<CompiledRule> | undefined;
+  /** Rules that close, by the readings of the path. */
+  closingPaths: PathIndex<CompiledRule> | undefined;
   readonly byHost: Map<string, CompiledRule[]>;
   readonly rest: CompiledRule[];
 }
@@ -69,15 +72,29 @@ function collectByMethod(level: MethodLevel | undefined, call: Call, found: Comp
 function collectByAction(level: ActionLevel | undefined, call: Call, found: CompiledRule[]): void {
   if (level === undefined) return;
   collectFromBucket(level.anyAction, call, found);
+  if (level.byAction.size === 0) return;
   if (call.action !== undefined) collectFromBucket(level.byAction.get(call.action), call, found);
+  for (const { action } of call.otherActions) collectFromBucket(level.byAction.get(action.name), call, found);
 }
 
 function collectFromBucket(bucket: Bucket | undefined, call: Call, found: CompiledRule[]): void {
   if (bucket === undefined) return;
   for (const rule of bucket.rest) found.push(rule);
   if (bucket.paths !== undefined) collectFromPathIndex(bucket.paths, call.path, found);
+  if (bucket.closingPaths !== undefined) collectByReadings(bucket.closingPaths, call, found);
   if (bucket.byHost.size === 0) return;
   for (const rule of bucket.byHost.get(call.host) ?? []) found.push(rule);
+}
+
+function collectByReadings(paths: PathIndex<CompiledRule>, call: Call, found: CompiledRule[]): void {
+  const { alike, decoded, split, isUnreadable } = readingsOf(call);
+  if (isUnreadable) {
+    allInPathIndex(paths, found);
+    return;
+  }
+  collectFromPathIndex(paths, alike, found);
+  if (decoded !== alike) collectFromPathIndex(paths, decoded, found);
+  if (split !== decoded) collectFromPathIndex(paths, split, found);
 }
 
 /** The keys a rule stands under at each level; null stands for "any". */
@@ -143,7 +160,13 @@ function methodLevelFor(level: AgentLevel, agent: AgentKey | null): MethodLevel 
 }
 
 function addToBucket(bucket: Bucket, rule: CompiledRule): void {
-  if (rule.paths !== undefined) {
+  if (rule.paths !== undefined && isClosing(rule)) {
+    bucket.closingPaths ??= createPathIndex();
+    for (const { readings } of rule.paths) {
+      const { alike, decoded, split } = readings;
+      for (const pattern of new Set([alike, decoded, split])) addToPathIndex(bucket.closingPaths, pattern, rule);
+    }
+  } else if (rule.paths !== undefined) {
     bucket.paths ??= createPathIndex();
     for (const pattern of rule.paths) addToPathIndex(bucket.paths, pattern, rule);
   } else if (rule.hosts !== undefined) {
@@ -156,7 +179,12 @@ function addToBucket(bucket: Bucket, rule: CompiledRule): void {
 const createAgentLevel = (): AgentLevel => ({ byName: new Map(), byRole: new Map(), anyAgent: createMethodLevel() });
 const createMethodLevel = (): MethodLevel => ({ byMethod: new Map(), anyMethod: createActionLevel() });
 const createActionLevel = (): ActionLevel => ({ byAction: new Map(), anyAction: createBucket() });
-const createBucket = (): Bucket => ({ paths: undefined, byHost: new Map(), rest: [] });
+const createBucket = (): Bucket => ({
+  paths: undefined,
+  closingPaths: undefined,
+  byHost: new Map(),
+  rest: [],
+});
 
 function entry<Value>(map: Map<string, Value>, key: string, create: () => Value): Value {
   let value = map.get(key);

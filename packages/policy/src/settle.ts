@@ -1,5 +1,5 @@
 import { type ApprovalTerms, DEFAULT_APPROVAL, strictestTerms } from './approval-terms.ts';
-import type { Facts } from './call.ts';
+import type { ActionFacts, Facts } from './call.ts';
 import type { RiskThresholds } from './risk/risk-thresholds.ts';
 import { type CompiledRule, TIERS } from './rule.ts';
 import { NOTHING_MATCHED, REASONS, type Verdict } from './verdict.ts';
@@ -38,12 +38,23 @@ export function nextThreshold({ outcome }: Verdict, { review, deny }: RiskThresh
 
 /**
  * The id under which an action's own `approval: required` acts as a rule, or undefined. A matched allow rule that names the action
- * lifts it; one for other calls, or one that allows the action without naming it, does not.
+ * lifts it; one for other calls, or one that allows the action without naming it, does not. Another action that the call may be asks for
+ * its own.
  */
-export function approvalOfAction({ action }: Facts, matched: readonly CompiledRule[]): string | undefined {
-  if (action === undefined || action.approval === undefined || action.approval === 'none') return undefined;
-  for (const rule of matched) if (rule.effect === 'allow' && rule.actions !== undefined) return undefined;
-  return `action:${action.name}`;
+export function approvalOfAction(
+  { action, otherActions }: Facts,
+  matched: readonly CompiledRule[],
+): string | undefined {
+  if (action !== undefined && asksApproval(action, matched)) return `action:${action.name}`;
+  const other = otherActions?.find((possible) => asksApproval(possible.action, matched));
+  return other === undefined ? undefined : `action:${other.action.name}`;
+}
+
+/** Whether the action asks for an approval that no matched rule lifts. */
+export function asksApproval({ name, approval }: ActionFacts, matched: readonly CompiledRule[]): boolean {
+  if (approval === undefined || approval === 'none') return false;
+  for (const rule of matched) if (rule.effect === 'allow' && rule.actions?.has(name) === true) return false;
+  return true;
 }
 
 /** The terms of an approval that all matched rules agree to. */

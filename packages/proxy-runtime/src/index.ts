@@ -1,4 +1,4 @@
-export type { BreakerSettings, BreakerState } from './breaker.ts';
+export { type Admission, type BreakerSettings, type BreakerState, CircuitBreaker, REFUSED } from './breaker.ts';
 export { type AttemptReport, type ExchangeCall, type ExchangeSink, startExchange } from './exchange.ts';
 export type { HeaderPolicyOptions } from './header-policy.ts';
 export {
@@ -8,6 +8,7 @@ export {
   type HeaderPolicy,
 } from './header-policy.ts';
 export { createLane, type LaneOptions, type ResponseLimits, type Timeouts, type UpstreamLane } from './lane.ts';
+export type { LimitSignal, LimitWaitForm } from './limit-signals.ts';
 export { type MappedUpstreamError, mapUpstreamError } from './map-upstream-error.ts';
 export { type AttemptRecord, type ProxyObserver, withProxyObservability } from './observability.ts';
 export { ProxyRefusal, type ProxyRefusalCode } from './proxy-refusal.ts';
@@ -15,6 +16,7 @@ export type { ProxyAnswer, ProxyContext, ProxyHandler, ProxyRequest } from './pr
 export { proxyRequest } from './proxy-request.ts';
 export { isRedirect, judgeRedirect, type RedirectScope } from './redirect.ts';
 export type { RequestBody } from './request-body.ts';
+export { retryAfterMs } from './retry-after.ts';
 export type { Query } from './target-path.ts';
 export type { BodyStream, Exchange, OutgoingRequest, PinnedTarget, Transport } from './transport.ts';
 export { type PoolKeyParts, poolKey, poolPrefix, type TlsIdentity } from './transport.ts';

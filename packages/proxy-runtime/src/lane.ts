@@ -1,6 +1,7 @@
 import { attempts } from './attempt.ts';
 import { type BreakerSettings, type BreakerState, CircuitBreaker } from './breaker.ts';
 import type { Dispatch } from './exchange.ts';
+import { compileLimitSignals, type LimitSignal } from './limit-signals.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { Transport } from './transport.ts';
 import { withBreaker } from './with-breaker.ts';
@@ -38,6 +39,8 @@ export interface LaneOptions {
   readonly baseUrl: string;
   /** Absent: each call has one attempt. */
   readonly retry?: RetrySettings | undefined;
+  /** The provider's own ways to say what 429 with `Retry-After` says. Absent: it has none. */
+  readonly limitSignals?: readonly LimitSignal[] | undefined;
   /** Absent: nothing is kept from an upstream that fails. */
   readonly breaker?: BreakerSettings | undefined;
   /**
@@ -49,7 +52,7 @@ export interface LaneOptions {
   readonly clock?: (() => number) | undefined;
   /** 0 up to 1, for the backoff; default `Math.random`. */
   readonly random?: (() => number) | undefined;
-  /** Milliseconds since the epoch, for a `Retry-After` that names a date; default `Date.now`. */
+  /** Milliseconds since the epoch, for a wait that is told as a time; default `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
 
@@ -104,14 +107,16 @@ export function createLane(options: LaneOptions): UpstreamLane {
 }
 
 /** From the inside out: an attempt, the breaker that sees each, the retries that make more of them, the place of the whole call. */
-function compose(options: LaneOptions, { places, breaker, retryBudget: budget }: LaneStanding, base: URL): Dispatch {
+function compose(options: LaneOptions, standing: LaneStanding, base: URL): Dispatch {
   const { transport, timeouts, limits, retry } = options;
+  const { places, breaker, retryBudget: budget } = standing;
   let dispatch = attempts({ transport, timeouts, limits, base });
   if (breaker !== undefined) dispatch = withBreaker(dispatch, breaker);
   if (retry !== undefined && retry.attempts > 1) {
     dispatch = withRetries(dispatch, {
       settings: retry,
       budget,
+      limitSignals: compileLimitSignals(options.limitSignals),
       totalMs: timeouts.totalMs,
       isRefusing: () => breaker?.isRefusing() ?? false,
       random: options.random ?? Math.random,

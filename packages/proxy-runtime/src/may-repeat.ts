@@ -6,7 +6,8 @@ import type { UpstreamFailure } from './upstream-failure.ts';
  *
  * - when no byte of the first was written to a connected socket, whatever the method; or
  * - when the method is safe, or the upstream is declared to honour keys and the call carries one, and the first attempt broke
- *   off before its head, waited in vain for it, or was answered 502, 503, 504, or 429 with a `Retry-After`;
+ *   off before its head, waited in vain for it, or was answered 502, 503, 504, or with a limit that tells when to come again: 429
+ *   with a `Retry-After`, or an answer by which this provider says the same;
  *
  * and never when the body cannot be read a second time, the head of an answer has been passed on, or the fault is the
  * request's own.
@@ -16,13 +17,13 @@ export function mayRepeatAfterFailure(call: ExchangeCall, failure: UpstreamFailu
   return isPassing(failure) && (failure.sentBytes === 'none' || isRepeatable(call));
 }
 
-/** As `mayRepeatAfterFailure`, for an attempt that was answered. `hasRetryAfter`: the answer says when to come again. */
-export function mayRepeatAfterAnswer(call: ExchangeCall, status: number, hasRetryAfter: boolean): boolean {
-  return isRefusal(status, hasRetryAfter) && isRepeatable(call) && isBodyRepeatable(call);
+/** As `mayRepeatAfterFailure`, for an attempt that was answered. `isLimit`: by a limit that tells when to come again. */
+export function mayRepeatAfterAnswer(call: ExchangeCall, status: number, isLimit: boolean): boolean {
+  return isRefusal(status, isLimit) && isRepeatable(call) && isBodyRepeatable(call);
 }
 
-function isRefusal(status: number, hasRetryAfter: boolean): boolean {
-  return status === 502 || status === 503 || status === 504 || (status === 429 && hasRetryAfter);
+function isRefusal(status: number, isLimit: boolean): boolean {
+  return isLimit || status === 502 || status === 503 || status === 504;
 }
 
 /** Whether the next attempt may fare better. */

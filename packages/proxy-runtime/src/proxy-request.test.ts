@@ -41,6 +41,27 @@ async function bodyOf(answer: ProxyAnswer): Promise<string> {
 }
 
 describe('a call', () => {
+  test('is tried again when the provider says in its own way when to come back', async () => {
+    let requests = 0;
+    const limited = 'HTTP/1.1 403 X\r\nx-remaining: 0\r\nx-wait: 1ms\r\ncontent-length: 2\r\n\r\nno';
+    const { client } = await setUp(
+      (socket) => {
+        requests += 1;
+        socket.write(requests === 1 ? limited : OK);
+      },
+      {
+        limitSignals: [
+          {
+            statuses: [403],
+            when: { header: 'x-remaining', equals: '0' },
+            wait: { header: 'x-wait', as: 'duration' },
+          },
+        ],
+      },
+    );
+    expect(await proxyRequest({}, client, { method: 'GET', path: '/' })).toMatchObject({ status: 200, attempts: 2 });
+  });
+
   test('goes to the judged address below the base path and comes back filtered', async () => {
     const text =
       'HTTP/1.1 201 Created\r\nContent-Type: text/plain\r\nSet-Cookie: a=b\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 5\r\n\r\nhello';

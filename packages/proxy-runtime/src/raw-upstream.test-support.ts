@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import type { BreakerSettings } from './breaker.ts';
 import { type ExchangeSink, startExchange } from './exchange.ts';
 import { createLane, type ResponseLimits, type Timeouts, type UpstreamLane } from './lane.ts';
+import type { LimitSignal } from './limit-signals.ts';
 import { type OutgoingRequest, type PinnedTarget, poolKey } from './transport.ts';
 import { createUndiciTransport, type UndiciTransportOptions } from './undici-transport.ts';
 import { BREAKER_DEFAULTS, LIMIT_DEFAULTS, RETRY_DEFAULTS, TIMEOUT_DEFAULTS } from './upstream-config.ts';
@@ -95,6 +96,7 @@ export interface LaneSettings {
   readonly transport?: Partial<UndiciTransportOptions>;
   /** Default: one attempt. */
   readonly retry?: Partial<RetrySettings>;
+  readonly limitSignals?: readonly LimitSignal[];
   /** Default: none. */
   readonly breaker?: Partial<BreakerSettings>;
   readonly clock?: () => number;
@@ -111,6 +113,7 @@ export function laneFor(upstream: { readonly port: number }, settings: LaneSetti
     baseUrl: `http://upstream.test:${upstream.port}${settings.basePath ?? ''}`,
     retry: settings.retry === undefined ? undefined : { ...RETRY_DEFAULTS, ...settings.retry },
     breaker: settings.breaker === undefined ? undefined : { ...BREAKER_DEFAULTS, ...settings.breaker },
+    limitSignals: settings.limitSignals,
     clock: settings.clock,
     random: settings.random ?? (() => 0),
     now: settings.now,

@@ -11,7 +11,8 @@ export function retryAfterMs(headers: readonly string[], nowMs: number): number 
   return undefined;
 }
 
-function parseRetryAfter(text: string, nowMs: number): number | undefined {
+/** As `retryAfterMs`, of the field's value alone. */
+export function parseRetryAfter(text: string, nowMs: number): number | undefined {
   const value = text.trim();
   if (/^\d{1,10}$/.test(value)) return Number(value) * 1_000;
   const at = parseHttpDate(value, nowMs);

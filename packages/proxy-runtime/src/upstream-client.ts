@@ -25,7 +25,7 @@ export interface UpstreamClientOptions {
   readonly clock?: (() => number) | undefined;
   /** 0 up to 1, for the backoff; default `Math.random`. */
   readonly random?: (() => number) | undefined;
-  /** Milliseconds since the epoch, for a `Retry-After` that names a date; default `Date.now`. */
+  /** Milliseconds since the epoch, for a wait that is told as a time; default `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
 
@@ -44,7 +44,7 @@ export interface UpstreamClient {
 /** Checks the configuration and compiles it; connects to nothing yet. Throws `TypeError` that names the field at fault. */
 export function createUpstreamClient(config: UpstreamConfig, options: UpstreamClientOptions = {}): UpstreamClient {
   const settings = readUpstreamConfig(config);
-  const { base, timeouts, limits, retry, breaker } = settings;
+  const { base, timeouts, limits, retry, breaker, limitSignals } = settings;
   const transport = options.transport ?? createUndiciTransport();
   return {
     settings,
@@ -54,6 +54,7 @@ export function createUpstreamClient(config: UpstreamConfig, options: UpstreamCl
       limits,
       retry,
       breaker,
+      limitSignals,
       baseUrl: base.href,
       clock: options.clock,
       random: options.random,

@@ -55,6 +55,19 @@ describe('a bad value is refused with its field', () => {
     ['breaker.windowMs', { breaker: { windowMs: 0 } }],
     ['breaker.openMs', { breaker: { openMs: 0 } }],
     ['breaker.ratio', { breaker: { ratio: 0.5 } }],
+    ['limitSignals', { limitSignals: {} }],
+    ['limitSignals[0]', { limitSignals: [null] }],
+    ['limitSignals[0].status', { limitSignals: [{ statuses: [403], status: 403 }] }],
+    ['limitSignals[0].statuses', { limitSignals: [{ statuses: [] }] }],
+    ['limitSignals[0].statuses', { limitSignals: [{ statuses: [399] }] }],
+    ['limitSignals[0].statuses', { limitSignals: [{ statuses: [600] }] }],
+    ['limitSignals[0].statuses', { limitSignals: [{ statuses: ['403'] }] }],
+    ['limitSignals[0].when.value', { limitSignals: [{ statuses: [403], when: { header: 'a', value: '' } }] }],
+    ['limitSignals[0].when.header', { limitSignals: [{ statuses: [403], when: { header: 'a b' } }] }],
+    ['limitSignals[0].when.equals', { limitSignals: [{ statuses: [403], when: { header: 'a', equals: 0 } }] }],
+    ['limitSignals[0].wait.header', { limitSignals: [{ statuses: [403], wait: { as: 'seconds' } }] }],
+    ['limitSignals[0].wait.as', { limitSignals: [{ statuses: [403], wait: { header: 'a', as: 'minutes' } }] }],
+    ['limitSignals[1].statuses', { limitSignals: [{ statuses: [400, 599] }, {}] }],
     ['timeouts.totalSeconds', { timeouts: { totalSeconds: 1 } }],
     ['limits.bytes', { limits: { bytes: 1 } }],
     ['network.unsafeAllowCleartextCredentials', { network: { unsafeAllowCleartextCredentials: true } }],
@@ -76,7 +89,7 @@ describe('a bad value is refused with its field', () => {
   ])('%s', (field, over) => {
     const config = { baseUrl, ...over } as UpstreamConfig;
     expect(() => readUpstreamConfig(config)).toThrow(TypeError);
-    expect(() => readUpstreamConfig(config)).toThrow(new RegExp(`^${field.replaceAll('.', '\\.')}:`));
+    expect(() => readUpstreamConfig(config)).toThrow(new RegExp(`^${RegExp.escape(field)}:`));
   });
 
   test.each<[string, object]>([

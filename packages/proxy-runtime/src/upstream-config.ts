@@ -1,6 +1,9 @@
 import { canonicalHost } from '@postern/ssrf-guard';
 import type { BreakerSettings } from './breaker.ts';
 import type { ResponseLimits, Timeouts } from './lane.ts';
+import type { LimitSignal } from './limit-signals.ts';
+import { readLimitSignals } from './read-limit-signals.ts';
+import { refuseUnknown } from './refuse-unknown.ts';
 import type { RetrySettings } from './with-retries.ts';
 
 /** An upstream as an integration's part of the configuration describes it. Unknown fields are refused, not ignored. */
@@ -21,6 +24,8 @@ export interface UpstreamConfig {
   readonly retry?: Partial<RetrySettings> | undefined;
   /** Default: opens after 5 failed attempts in 10,000 ms, for 30,000 ms. */
   readonly breaker?: Partial<BreakerSettings> | undefined;
+  /** The provider's own ways to say what 429 with `Retry-After` says; default none. */
+  readonly limitSignals?: readonly LimitSignal[] | undefined;
   readonly network?: NetworkConfig | undefined;
   /** `ca`: PEM of a private authority that replaces the public ones. */
   readonly tls?: { readonly ca?: string | null | undefined } | undefined;
@@ -56,6 +61,7 @@ export interface UpstreamSettings {
   readonly limits: UpstreamLimits;
   readonly retry: RetrySettings;
   readonly breaker: BreakerSettings;
+  readonly limitSignals: readonly LimitSignal[] | undefined;
   readonly ports: readonly number[];
   readonly schemes: readonly ('http' | 'https')[];
   readonly unsafeAllowAddresses: readonly string[];
@@ -92,6 +98,7 @@ const FIELDS = [
   'limits',
   'retry',
   'breaker',
+  'limitSignals',
   'network',
   'tls',
   'headers',
@@ -121,6 +128,7 @@ export function readUpstreamConfig(config: UpstreamConfig): UpstreamSettings {
     limits: readNumbers('limits', limits, LIMIT_DEFAULTS, (name) => (name === 'concurrency' ? FROM_ONE : FROM_ZERO)),
     retry: readNumbers('retry', retry, RETRY_DEFAULTS, (name) => (name === 'attempts' ? ATTEMPTS : WAIT_MS)),
     breaker: readNumbers('breaker', breaker, BREAKER_DEFAULTS, (name) => (name === 'failures' ? FAILURES : TIMER_MS)),
+    limitSignals: readLimitSignals(config.limitSignals),
     ports: network.ports ?? [portOf(base)],
     schemes: network.schemes ?? [scheme],
     unsafeAllowAddresses: network.unsafeAllowAddresses ?? [],
@@ -175,12 +183,4 @@ function readNumbers<T extends object>(
     result[name] = value;
   }
   return result as T;
-}
-
-function refuseUnknown(given: object, known: readonly string[], prefix: string): void {
-  if (typeof given !== 'object' || given === null)
-    throw new TypeError(`${prefix.slice(0, -1) || 'config'}: must be an object`);
-  for (const name of Object.keys(given)) {
-    if (!known.includes(name)) throw new TypeError(`${prefix}${name}: unknown field`);
-  }
 }

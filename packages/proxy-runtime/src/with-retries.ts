@@ -1,4 +1,5 @@
 import type { Dispatch, ExchangeCall, ExchangeSink } from './exchange.ts';
+import type { LimitSignals } from './limit-signals.ts';
 import { mayRepeatAfterAnswer, mayRepeatAfterFailure } from './may-repeat.ts';
 import { retryAfterMs } from './retry-after.ts';
 import type { RetryBudget } from './retry-budget.ts';
@@ -17,13 +18,15 @@ export interface RetrySettings {
 export interface RetryGround {
   readonly settings: RetrySettings;
   readonly budget: RetryBudget;
+  /** The provider's own ways to say what 429 says. */
+  readonly limitSignals: LimitSignals | undefined;
   /** All attempts of a call, and the waits between them, lie within it. */
   readonly totalMs: number;
   /** True when a further attempt would not be sent now. */
   readonly isRefusing: () => boolean;
   /** 0 up to, not including, 1. */
   readonly random: () => number;
-  /** Milliseconds since the epoch, for a `Retry-After` that names a date. */
+  /** Milliseconds since the epoch, for a wait that is told as a time. */
   readonly now: () => number;
 }
 
@@ -72,7 +75,9 @@ class TriedCall implements ExchangeSink, Exchange {
   }
 
   onHead(status: number, headers: string[], isStream: boolean): void {
-    if (status >= 429 && this.#retriesAnswer(status, headers)) return;
+    const { limitSignals } = this.#ground;
+    const isPerhapsRefused = status >= 429 || (limitSignals !== undefined && status >= limitSignals.leastStatus);
+    if (isPerhapsRefused && this.#retriesAnswer(status, headers)) return;
     this.#sink.onHead(status, headers, isStream);
   }
 
@@ -109,8 +114,13 @@ class TriedCall implements ExchangeSink, Exchange {
   }
 
   #retriesAnswer(status: number, headers: readonly string[]): boolean {
-    const askedMs = retryAfterMs(headers, this.#ground.now());
-    if (!mayRepeatAfterAnswer(this.#call, status, askedMs !== undefined) || !this.#waits(askedMs ?? 0)) return false;
+    const { limitSignals, now } = this.#ground;
+    const nowMs = now();
+    const retryAfter = retryAfterMs(headers, nowMs);
+    const signalled = limitSignals?.waitMs(status, headers, nowMs);
+    const isLimit = signalled !== undefined || (status === 429 && retryAfter !== undefined);
+    const askedMs = Math.max(retryAfter ?? 0, signalled ?? 0);
+    if (!mayRepeatAfterAnswer(this.#call, status, isLimit) || !this.#waits(askedMs)) return false;
     this.#sentBytes = 'some';
     this.#lastFailure = undefined;
     this.#drainBytesLeft = DRAIN_BYTES_MAX;

@@ -4,6 +4,14 @@ export const ENTRY_TYPES = [
   'intent',
   'outcome',
   'denied',
+  'replayed',
+  'approval.created',
+  'approval.decided',
+  'approval.expired',
+  'approval.cancelled',
+  'approval.executed',
+  'grant.revoked',
+  'claim.resolved',
   'violation',
   'ssrf.denied',
   'secret.written',
@@ -45,8 +53,18 @@ export interface EntryDraft {
   readonly rule?: string;
   readonly reason?: string;
   readonly policyVersion?: string;
+  /** Of the call, where a rule looked at it or it could raise the outcome. `score` 0 to 1; `labels` names what was found, never where. */
+  readonly risk?: { readonly score: number; readonly labels: readonly string[] };
+  /** In `policy.activated`: the version of the policy that was active, if any, and the one that is. */
+  readonly versions?: { readonly from?: EntryPolicyVersion; readonly to: EntryPolicyVersion };
+  /** Of the descriptor, where it was computed: lower-case hex SHA-256. */
+  readonly fingerprint?: string;
   /** The secret's name, never its value. */
   readonly credential?: string;
+  /** Id of the approval that a call was held for or let through by, or that the entry is about. */
+  readonly approval?: string;
+  /** Id of the grant that was used, made or revoked. */
+  readonly grant?: string;
   /** Who did it on the control plane: the administrator's name. */
   readonly actor?: string;
   /** What an administrative entry is about: `agent:coder`. */
@@ -63,6 +81,12 @@ export interface EntryDraft {
   readonly addresses?: readonly string[];
   /** How many like it this entry stands for (unauthenticated refusals, once a minute per address). */
   readonly count?: number;
+}
+
+export interface EntryPolicyVersion {
+  readonly number: number;
+  /** SHA-256 of the version's document, hex. */
+  readonly contentHash: string;
 }
 
 /** The record as stored: the RFC 8785 form of this object is the Merkle leaf. */

@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { agentSchema } from './agent.ts';
 import { integrationSchema } from './integration.ts';
 import { environmentSchema, nameSchema, uniqueList } from './names.ts';
+import { NOTIFICATION_ENDPOINTS_MAX, notificationEndpointSchema } from './notification.ts';
+import { riskSchema } from './risk.ts';
 import { ruleSchema } from './rule.ts';
+import { templateSchema } from './template.ts';
 
 /** `env:NAME` or `file:PATH`; resolved by the command line, or by the gateway for its start-up file alone. */
 const from = z.string().regex(/^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/, 'must be env:NAME or file:PATH');
@@ -41,23 +44,26 @@ export const configDocumentSchema = z.strictObject({
     .strictObject({ rules: z.array(ruleSchema).default([]) })
     .optional()
     .describe('Instance owner only: hard denies over all tenants'),
+  risk: riskSchema.optional(),
   secrets: z.record(nameSchema, secretEntrySchema).optional(),
+  templates: z
+    .array(templateSchema)
+    .optional()
+    .describe('Own templates, one item a version; a version that is published never changes'),
   integrations: z.array(integrationEntrySchema).optional(),
   agents: z.array(agentEntrySchema).optional(),
   rules: z.array(ruleSchema).optional(),
+  notifications: z
+    .array(notificationEndpointSchema)
+    .max(NOTIFICATION_ENDPOINTS_MAX)
+    .optional()
+    .describe('Who is told of approvals and other events, by signed webhooks'),
 });
 
 export type ConfigDocument = z.infer<typeof configDocumentSchema>;
 
 /** Members of the full format that this version refuses rather than ignores. Path patterns use `*` for one step. */
-export const UNSUPPORTED_FIELDS: readonly string[] = [
-  'risk',
-  'templates',
-  'redaction',
-  'notifications',
-  'integrations.*.template',
-  'integrations.*.idempotency',
-];
+export const UNSUPPORTED_FIELDS: readonly string[] = ['redaction'];
 
 /** The published JSON Schema (draft 2020-12) of `postern.yaml`. */
 export function configJsonSchema(): Record<string, unknown> {

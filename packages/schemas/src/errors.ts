@@ -80,7 +80,15 @@ export const ERROR_CODES = Object.keys(ERROR_KINDS) as ErrorCode[];
 /** What a refusal may carry beside its code. All of it reaches the caller: no secret, no policy text, no upstream internals. */
 export interface RejectionDetails {
   readonly decision?: 'deny' | 'require_approval';
-  readonly approval?: { id: string; status: string; statusUrl: string; expiresAt: string };
+  readonly approval?: {
+    id: string;
+    status: string;
+    statusUrl: string;
+    expiresAt: string;
+    /** On the control plane, with `approval_decided`. */
+    decidedBy?: string;
+    decidedAt?: string;
+  };
   readonly retryAfterSeconds?: number;
   /** The methods that would be right, with `method_not_allowed`. */
   readonly allow?: readonly string[];
@@ -94,7 +102,7 @@ export interface ValidationIssue {
   readonly message: string;
   /** Counts from 1. */
   readonly line?: number;
-  /** With `position`: id of the rule at fault. */
+  /** Id of the rule at fault. */
   readonly rule?: string;
   /** Within an expression: how many characters stand before the fault. */
   readonly position?: number;

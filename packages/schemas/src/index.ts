@@ -11,6 +11,7 @@ export {
   ENTRY_TYPES,
   type Entry,
   type EntryDraft,
+  type EntryPolicyVersion,
   type EntryType,
   OUTCOME_RESULTS,
   type OutcomeResult,
@@ -55,7 +56,22 @@ export {
   nameSchema,
   uniqueList,
 } from './names.ts';
+export {
+  NOTIFICATION_ENDPOINTS_MAX,
+  NOTIFICATION_EVENTS,
+  type NotificationEndpoint,
+  type NotificationEvent,
+  notificationEndpointSchema,
+} from './notification.ts';
+export {
+  type PolicyTest,
+  type PolicyTestDocument,
+  policyTestDocumentSchema,
+  policyTestSchema,
+} from './policy-test.ts';
 export { PROBLEM_MEDIA_TYPE, PROBLEM_TYPE_BASE, type Problem, toProblem } from './problem.ts';
+export { DEFAULT_RISK, type Risk, riskSchema } from './risk.ts';
+export { type RiskScorer, riskScorerSchema } from './risk-scorer.ts';
 export { type Rule, ruleSchema } from './rule.ts';
 export {
   LIMIT_WAIT_FORMS,
@@ -63,6 +79,7 @@ export {
   limitSignalSchema,
   type Template,
   type TemplateInput,
-  templateReferenceSchema,
   templateSchema,
 } from './template.ts';
+export { templateReferenceSchema } from './template-reference.ts';
+export { UNSEEN_CHARACTERS } from './unseen-characters.ts';

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { credentialSchema } from './credential.ts';
 import { listenAddressSchema } from './listen-address.ts';
 import { cidrSchema, environmentSchema, hostSchema, methodSchema, nameSchema, uniqueList } from './names.ts';
+import { templateReferenceSchema } from './template-reference.ts';
 
 const milliseconds = z.int().min(1).max(86_400_000);
 const bytes = z.int().min(0).max(17_179_869_184);
@@ -68,6 +69,19 @@ const tlsSchema = z.strictObject({
   ca: z.string().nullable().default(null).describe('PEM of a private certificate authority of this upstream'),
 });
 
+const idempotencySchema = z.strictObject({
+  required: uniqueList(methodSchema).default([]).describe('Methods that must bring an Idempotency-Key'),
+  ttlSeconds: z.int().min(60).max(604_800).default(86_400).describe('How long a key lives; after that it is new'),
+  upstreamHeader: z
+    .string()
+    .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, 'must be a field name')
+    .nullable()
+    .default(null)
+    .describe(
+      'The upstream honours keys in this field: it gets one derived from the caller’s, and may be sent a call again',
+    ),
+});
+
 const allow = uniqueList(z.string().min(1).max(128)).default(['*']);
 const headersSchema = z.strictObject({
   request: z.strictObject({ allow }).prefault({}),
@@ -78,9 +92,18 @@ const headersSchema = z.strictObject({
 export const integrationSchema = z.strictObject({
   name: nameSchema,
   baseUrl: z.string().max(2048).describe('https://host[:port][/path], no query, no credentials'),
-  hosts: uniqueList(hostSchema).min(1).optional().describe("Exact host names; default: the base URL's host"),
+  hosts: uniqueList(hostSchema)
+    .min(1)
+    .optional()
+    .describe("Exact host names; default: the template's where the base URL's host is one of them, else that host"),
   environments: uniqueList(environmentSchema).optional().describe('Default: all'),
   disabled: z.boolean().default(false),
+  template: templateReferenceSchema
+    .nullable()
+    .default(null)
+    .describe(
+      "name@version of a template: its actions, and the provider's limit signals; own actions of the same name replace its",
+    ),
   credential: credentialSchema.default({ type: 'none' }),
   timeouts: timeoutsSchema.prefault({}),
   retry: retrySchema.prefault({}),
@@ -89,6 +112,7 @@ export const integrationSchema = z.strictObject({
   network: networkSchema.prefault({}),
   tls: tlsSchema.prefault({}),
   headers: headersSchema.prefault({}),
+  idempotency: idempotencySchema.prefault({}),
   scrub: z
     .boolean()
     .default(true)

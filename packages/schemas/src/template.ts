@@ -11,20 +11,21 @@ export const LIMIT_WAIT_FORMS = ['retry-after', 'epoch-seconds', 'epoch-millisec
 export const limitSignalSchema = z.strictObject({
   statuses: z.array(z.int().min(400).max(599)).min(1).max(20).describe('Statuses of such an answer'),
   when: z
-    .strictObject({ header: headerName, equals: z.string().max(128).optional() })
+    .strictObject({
+      header: headerName.describe('Name of the field, in lower case'),
+      equals: z.string().max(128).optional().describe('The value it must have; absent: any'),
+    })
     .optional()
     .describe('The field it must have, and with which value where one is named'),
   wait: z
-    .strictObject({ header: headerName, as: z.enum(LIMIT_WAIT_FORMS) })
+    .strictObject({
+      header: headerName.describe('Name of the field, in lower case'),
+      as: z.enum(LIMIT_WAIT_FORMS).describe('How to read its value'),
+    })
     .optional()
     .describe('The field that says when to come back; duration: as in 1m30s, 250ms'),
 });
 export type LimitSignal = z.infer<typeof limitSignalSchema>;
-
-/** `name@version`, as integrations name a template. */
-export const templateReferenceSchema = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{0,63}@[1-9][0-9]{0,5}$/, 'must be NAME@VERSION, such as github@1');
 
 /** What a provider wants of a credential; the secret and the rest stand in the integration. */
 const credentialShapeSchema = z.strictObject({
@@ -36,11 +37,11 @@ const credentialShapeSchema = z.strictObject({
 
 /** One immutable version of the description of a provider's API surface. */
 export const templateSchema = z.strictObject({
-  name: nameSchema,
-  version: z.int().min(1).max(999_999),
+  name: nameSchema.describe('With the version what integrations name it by'),
+  version: z.int().min(1).max(999_999).describe('Above all versions of the name so far; a version never changes'),
   provider: z.string().min(1).max(64).describe('Constant over all versions of a name'),
-  title: z.string().min(1).max(100),
-  description: z.string().max(500).default(''),
+  title: z.string().min(1).max(100).describe('For people'),
+  description: z.string().max(500).default('').describe('For people: what to know before using it'),
   sources: uniqueList(z.url({ protocol: /^https$/ }))
     .min(1)
     .max(50)
@@ -52,7 +53,11 @@ export const templateSchema = z.strictObject({
     .describe('Of an integration that names none, where the host of its base URL is one of these'),
   credential: credentialShapeSchema,
   actions: z.array(actionSchema).min(1).max(500).describe('Every one with a risk tier'),
-  limitSignals: z.array(limitSignalSchema).max(20).default([]),
+  limitSignals: z
+    .array(limitSignalSchema)
+    .max(20)
+    .default([])
+    .describe('Answers by which the provider asks to slow down, beside 429 with Retry-After'),
 });
 export type Template = z.infer<typeof templateSchema>;
 export type TemplateInput = z.input<typeof templateSchema>;

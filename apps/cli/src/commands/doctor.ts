@@ -6,6 +6,7 @@ import { checkConfiguration } from '../doctor/check-configuration.ts';
 import { checkEnvironment } from '../doctor/check-environment.ts';
 import { checkGateway } from '../doctor/check-gateway.ts';
 import { checkDataFolder, checkNode } from '../doctor/check-machine.ts';
+import { checkScorer } from '../doctor/check-scorer.ts';
 import { checkTraffic } from '../doctor/check-traffic.ts';
 import { checkUpstreams } from '../doctor/check-upstreams.ts';
 import type { Finding } from '../doctor/finding.ts';
@@ -63,10 +64,12 @@ async function examine(context: CliContext, command: Command, { connect }: Docto
 async function examineTenant(context: CliContext, command: Command, connect: boolean): Promise<Finding[]> {
   const { client } = openSession(context, command);
   const configuration = await readConfiguration(client);
+  const entries = await readLatestCalls(client);
   return [
     ...checkConfiguration(configuration, context.now()),
     ...(connect ? await checkUpstreams(context, configuration.integrations) : []),
-    ...checkTraffic(configuration.integrations, await readLatestCalls(client)),
+    ...(await checkScorer(context, configuration, { entries, connect })),
+    ...checkTraffic(configuration.integrations, entries),
   ];
 }
 

@@ -24,6 +24,7 @@ const COLUMNS: readonly Column<ApiIntegration>[] = [
     value: ({ credential }) => (credential.type === 'none' ? 'none' : `${credential.type} (${credential.secret})`),
   },
   { title: 'ENVIRONMENTS', value: ({ environments }) => environments?.join(', ') ?? '(all)' },
+  { title: 'TEMPLATE', value: ({ template }) => template ?? '-' },
   { title: 'ACTIONS', value: ({ actions }) => actions.length },
   { title: 'STATE', value: ({ disabled }) => (disabled ? 'disabled' : 'enabled') },
 ];

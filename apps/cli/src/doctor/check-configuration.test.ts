@@ -47,6 +47,18 @@ test('every mistake comes with a remedy', () => {
   for (const finding of all) expect(finding.remedy).toBeTruthy();
 });
 
+test('an integration whose template does not exist is broken, though it counts as disabled', () => {
+  const missing = { ...integration({ template: 'acme@1', disabled: true }), isTemplateMissing: true };
+  expect(findings({ integrations: [missing] })).toContainEqual(
+    expect.objectContaining({
+      status: 'broken',
+      code: 'template-missing',
+      about: 'integration github',
+      message: 'its template acme@1 does not exist: every call to it is refused',
+    }),
+  );
+});
+
 describe('an agent', () => {
   test('without an owner is a warning', () => {
     expect(told({ agents: [agent({ owner: undefined })] })).toEqual([
@@ -221,6 +233,19 @@ describe('a rule', () => {
       ({ code, about }) => code === 'rule-shadowed' && about === 'rule reads',
     );
     expect(shadowed.length).toBe(isShadowed ? 1 : 0);
+  });
+
+  test('of a template that the base URL is not for is told once', () => {
+    const act = (name: string, path: string) => ({ name, methods: ['GET'], paths: [path] });
+    const using = (...actions: object[]) =>
+      findings({
+        integrations: [integration({ baseUrl: 'https://github.intern/api/v3', template: 'github@1', actions })],
+      });
+    const [finding, ...more] = using(act('a', '/api/v3/repos'), act('b', '/repos/**'), act('c', '/user'));
+    expect(finding).toMatchObject({ code: 'rule-outside-base', about: 'integration github' });
+    expect(finding?.message).toContain('action b: no path of github fits /repos/**');
+    expect(more).toEqual([]);
+    expect(using(act('a', '/api/v3/repos')).map(({ code }) => code)).toEqual([undefined]);
   });
 
   test.each([

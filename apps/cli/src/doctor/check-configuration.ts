@@ -1,7 +1,8 @@
-import { type Agent, type Integration, type Rule, secretNamesOf } from '@postern/schemas';
+import { type Agent, type Integration, type Risk, type Rule, secretNamesOf } from '@postern/schemas';
 import { isLoopback } from '../loopback.ts';
 import { checkRules } from './check-rules.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
+import type { WithTemplate } from './read-templates.ts';
 
 /** One tenant's configuration, as the control plane lists it. */
 export interface Configuration {
@@ -9,6 +10,8 @@ export interface Configuration {
   readonly integrations: readonly ConfiguredIntegration[];
   readonly secrets: readonly ConfiguredSecret[];
   readonly rules: readonly Rule[];
+  /** Absent: the defaults. */
+  readonly risk?: Risk;
 }
 
 export interface ConfiguredAgent extends Agent {
@@ -21,10 +24,11 @@ interface AgentKey {
   readonly revokedAt?: string;
 }
 
-export type ConfiguredIntegration = Integration & {
-  /** How asking for tokens stands, where tokens are asked for. */
-  readonly credentialState?: { readonly status: string; readonly code?: string | undefined } | undefined;
-};
+export type ConfiguredIntegration = Integration &
+  WithTemplate & {
+    /** How asking for tokens stands, where tokens are asked for. */
+    readonly credentialState?: { readonly status: string; readonly code?: string | undefined } | undefined;
+  };
 
 export interface ConfiguredSecret {
   readonly name: string;
@@ -36,6 +40,7 @@ export function checkConfiguration(configuration: Configuration, now: number): F
   const agents = configuration.agents.filter(({ disabled }) => !disabled);
   const integrations = configuration.integrations.filter(({ disabled }) => !disabled);
   const findings = [
+    ...configuration.integrations.flatMap(checkTemplate),
     ...agents.flatMap((agent) => [...checkOwner(agent), ...checkKeys(agent, now)]),
     ...integrations.flatMap((integration) => [
       ...checkSecrets(integration, configuration),
@@ -51,6 +56,17 @@ export function checkConfiguration(configuration: Configuration, now: number): F
       'configuration',
       `${agents.length} agents and ${integrations.length} integrations have none of the known mistakes`,
     ),
+  ];
+}
+
+export function checkTemplate({ name, template, isTemplateMissing }: ConfiguredIntegration): Finding[] {
+  if (isTemplateMissing !== true) return [];
+  return [
+    broken('template-missing', {
+      about: `integration ${name}`,
+      message: `its template ${template} does not exist: every call to it is refused`,
+      remedy: `postern integrations update ${name} --template NAME@VERSION`,
+    }),
   ];
 }
 

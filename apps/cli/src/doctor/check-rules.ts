@@ -100,6 +100,7 @@ function checkRulePaths(rule: Rule, integrations: readonly Integration[]): Findi
 
 function checkActionPaths(integration: Integration): Finding[] {
   const basePath = basePathOf(integration.baseUrl);
+  if (integration.template !== null) return checkTemplatePaths(integration, basePath);
   return integration.actions.flatMap(({ name, paths }) =>
     paths
       .filter((pattern) => !mayLieUnder(pattern, basePath))
@@ -111,6 +112,16 @@ function checkActionPaths(integration: Integration): Finding[] {
         }),
       ),
   );
+}
+
+/** Told once: that the base URL is not the one that the template was written for shows in all its actions. */
+function checkTemplatePaths(integration: Integration, basePath: string): Finding[] {
+  const { name, template, actions } = integration;
+  const outer = actions.find(({ paths }) => !paths.some((pattern) => mayLieUnder(pattern, basePath)));
+  if (outer === undefined) return [];
+  const message = `action ${outer.name}: ${outside(outer.paths[0] ?? '', integration)}`;
+  const remedy = `Is the base URL the one that ${template} is for (postern templates show ${template})? Else give the action paths of its own.`;
+  return [warning('rule-outside-base', { about: `integration ${name}`, message, remedy })];
 }
 
 function outside(pattern: string, { name, baseUrl }: Integration): string {

@@ -20,11 +20,17 @@ export async function checkUpstreams(context: CliContext, integrations: readonly
   return findings;
 }
 
+/** A place that the gateway calls, with what its configuration opens for it. */
 export interface UpstreamPlace {
-  readonly integration: Integration;
+  readonly about: string;
   readonly scheme: 'http' | 'https';
   readonly host: string;
   readonly port: number;
+  readonly unsafeAllowAddresses: readonly string[];
+  /** The field that opens addresses: `network.unsafeAllowAddresses`. */
+  readonly addressesField: string;
+  /** PEM of its own authority; undefined where it cannot have one. */
+  readonly ca: string | null | undefined;
 }
 
 /** The base URL's host and the others, all under its scheme and port. */
@@ -32,29 +38,31 @@ export function placesOf(integration: Integration): UpstreamPlace[] {
   const { protocol, hostname, port } = new URL(integration.baseUrl);
   const scheme = protocol === 'https:' ? 'https' : 'http';
   const hosts = new Set([hostname, ...(integration.hosts ?? [])]);
-  return [...hosts].map((host) => ({
-    integration,
-    scheme,
-    host: host.replace(/^\[|\]$/g, ''),
-    port: Number(port) || (scheme === 'https' ? 443 : 80),
-  }));
+  return [...hosts].map((listed) => {
+    const host = listed.replace(/^\[|\]$/g, '');
+    return {
+      about: `upstream ${host} of integration ${integration.name}`,
+      scheme,
+      host,
+      port: Number(port) || (scheme === 'https' ? 443 : 80),
+      unsafeAllowAddresses: integration.network.unsafeAllowAddresses,
+      addressesField: 'network.unsafeAllowAddresses',
+      ca: integration.tls.ca,
+    };
+  });
 }
 
 /** As the gateway would go about it: the same resolver, the same judgement, the judged address. */
 export async function checkUpstream(context: CliContext, place: UpstreamPlace): Promise<Finding> {
-  const { integration, scheme, host, port } = place;
-  const about = `upstream ${host} of integration ${integration.name}`;
+  const { about, scheme, host, port, unsafeAllowAddresses } = place;
   const verdict = await judgeTarget(
     { scheme, host, port },
-    {
-      resolve: createDnsResolver({ servers: dnsServersOf(context) }),
-      unsafeAllowAddresses: integration.network.unsafeAllowAddresses,
-    },
+    { resolve: createDnsResolver({ servers: dnsServersOf(context) }), unsafeAllowAddresses },
   );
-  if (verdict.verdict === 'deny') return denied(about, verdict);
+  if (verdict.verdict === 'deny') return denied(place, verdict);
   const failure = await tryConnection(place, verdict);
   if (failure === undefined) return ok(about, `answers at ${verdict.address}`);
-  return isCertificateFault(failure) ? untrusted(about, place, failure) : unreachable(about, verdict, failure);
+  return isCertificateFault(failure) ? untrusted(place, failure) : unreachable(about, verdict, failure);
 }
 
 function dnsServersOf({ environment }: CliContext): readonly string[] {
@@ -64,7 +72,7 @@ function dnsServersOf({ environment }: CliContext): readonly string[] {
     .filter((server) => server !== '');
 }
 
-function denied(about: string, { code, address, class: kind }: DenyVerdict): Finding {
+function denied({ about, addressesField }: UpstreamPlace, { code, address, class: kind }: DenyVerdict): Finding {
   if (code === 'resolve_failed') {
     const remedy = 'Is the name right? POSTERN_DNS_SERVERS names other servers to ask.';
     return broken('host-unresolved', { about, message: 'has no address', remedy });
@@ -73,13 +81,13 @@ function denied(about: string, { code, address, class: kind }: DenyVerdict): Fin
     const remedy = 'Nothing opens it: these services give out credentials of the machine.';
     return broken('host-private', { about, message: 'is a cloud metadata service', remedy });
   }
-  const remedy = `If it is meant, an owner adds ${address}/${address?.includes(':') ? 128 : 32} to network.unsafeAllowAddresses.`;
+  const remedy = `If it is meant, an owner adds ${address}/${address?.includes(':') ? 128 : 32} to ${addressesField}.`;
   return broken('host-private', { about, message: `lies at ${address}, which is ${kind} and not opened`, remedy });
 }
 
-function tryConnection({ integration, scheme, host, port }: UpstreamPlace, { address }: AllowVerdict) {
+function tryConnection({ ca: ownCa, scheme, host, port }: UpstreamPlace, { address }: AllowVerdict) {
   const { promise, resolve } = Promise.withResolvers<NodeJS.ErrnoException | undefined>();
-  const ca = integration.tls.ca ?? undefined;
+  const ca = ownCa ?? undefined;
   const servername = /^[\d.]+$|:/.test(host) ? '' : host;
   const socket: Socket =
     scheme === 'http'
@@ -97,15 +105,16 @@ function isCertificateFault({ code }: NodeJS.ErrnoException): boolean {
   return code !== undefined && CERTIFICATE_FAULT.test(code);
 }
 
-function untrusted(about: string, { integration }: UpstreamPlace, { code }: NodeJS.ErrnoException): Finding {
+function untrusted({ about, ca }: UpstreamPlace, { code }: NodeJS.ErrnoException): Finding {
   const message = `shows a certificate that is not accepted (${code})`;
-  return broken('upstream-tls', { about, message, remedy: certificateRemedy(code, integration) });
+  return broken('upstream-tls', { about, message, remedy: certificateRemedy(code, ca) });
 }
 
-function certificateRemedy(code: string | undefined, { tls }: Integration): string {
+function certificateRemedy(code: string | undefined, ca: string | null | undefined): string {
   if (code === 'CERT_HAS_EXPIRED') return 'It has expired: the upstream must renew it.';
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'It is for another name: use that name in the base URL.';
-  return tls.ca === null
+  if (ca === undefined) return 'Only public authorities count there: put a certificate of one in front of it.';
+  return ca === null
     ? 'If its authority is private, put its certificate into tls.ca of the integration.'
     : 'tls.ca of the integration holds another authority; put the right one in.';
 }

@@ -1,5 +1,5 @@
 import { compileActions, compilePolicy, type Decision, decide, PolicyError } from '@postern/policy';
-import { type Entry, type Rule, trustNumber } from '@postern/schemas';
+import { type Entry, type Risk, type Rule, trustNumber } from '@postern/schemas';
 import type { ConfiguredAgent, ConfiguredIntegration } from './check-configuration.ts';
 import { basePathOf, selects } from './check-rules.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
@@ -7,6 +7,7 @@ import { broken, type Finding, ok, warning } from './finding.ts';
 export interface RuleQuestion {
   readonly tenant: string;
   readonly rules: readonly Rule[];
+  readonly risk?: Risk | undefined;
   /** Calls of the agent to the integration, newest first. */
   readonly own: readonly Entry[];
 }
@@ -99,17 +100,19 @@ function exampleOf(rule: Rule, { baseUrl, actions }: ConfiguredIntegration): Pro
 function judge(
   integration: ConfiguredIntegration,
   agent: ConfiguredAgent,
-  { rules, tenant }: RuleQuestion,
+  { rules, risk, tenant }: RuleQuestion,
   { method, url }: ProbedCall,
 ): Decision {
-  const policy = compilePolicy({ rules: rules.map(statementOf) }, { checkReferences: false });
+  const policy = compilePolicy({ rules: rules.map(statementOf), risk }, { checkReferences: false });
   const { name, roles, environment } = agent;
+  const { action, otherActions } = compileActions(integration.actions).match(method, new URL(url).pathname);
   return decide(policy, {
     tenant,
     agent: { name, roles, trust: trustNumber(agent.trust), environment },
     request: { method, url, headers: [], bodyInspected: false },
     integration: { name: integration.name },
-    action: compileActions(integration.actions)(method, new URL(url).pathname),
+    action,
+    otherActions,
     now: 0,
   });
 }

@@ -1,20 +1,32 @@
-import type { AdminClient } from '@postern/client';
-import type { Entry } from '@postern/schemas';
+import { type AdminClient, ApiProblem } from '@postern/client';
+import { DEFAULT_RISK, type Entry, type Risk } from '@postern/schemas';
 import { gather } from '../session.ts';
 import type { Configuration, ConfiguredAgent } from './check-configuration.ts';
+import { withTemplates } from './read-templates.ts';
 
 /** Everything the checks need of the tenant. */
 export async function readConfiguration(client: AdminClient): Promise<Configuration> {
-  const [agents, integrations, secrets, rules] = await Promise.all([
+  const [agents, integrations, secrets, rules, risk] = await Promise.all([
     gather(client.agents.all()),
     gather(client.integrations.all()),
     gather(client.secrets.all()),
     gather(client.rules.all()),
+    readRisk(client),
   ]);
   const withKeys: ConfiguredAgent[] = [];
   // One after the other: a tenant may have thousands, and the gateway has calls to serve.
   for (const agent of agents) withKeys.push({ ...agent, keys: await client.agents.listKeys(agent.name) });
-  return { agents: withKeys, integrations, secrets, rules };
+  return { agents: withKeys, integrations: await withTemplates(client, integrations), secrets, rules, risk };
+}
+
+/** A tenant that never wrote a policy has no version of it. */
+async function readRisk(client: AdminClient): Promise<Risk> {
+  try {
+    return (await client.policies.get('active')).risk;
+  } catch (error) {
+    if (error instanceof ApiProblem && error.status === 404) return DEFAULT_RISK;
+    throw error;
+  }
 }
 
 /** As many as the control plane gives at once, of each kind. */

@@ -6,6 +6,7 @@ import {
   type ConfiguredAgent,
   type ConfiguredIntegration,
   checkKeys,
+  checkTemplate,
   isFor,
 } from './check-configuration.ts';
 import { checkUpstream, placesOf } from './check-upstreams.ts';
@@ -36,7 +37,12 @@ export async function whyNotInjected(context: CliContext, question: InjectionQue
     agentStep(agent, question, context.now()),
     integrationStep(integration),
     environmentStep(integration, agent),
-    ruleStep(integration, agent, { rules: configuration.rules, tenant: question.tenant, own }),
+    ruleStep(integration, agent, {
+      rules: configuration.rules,
+      risk: configuration.risk,
+      tenant: question.tenant,
+      own,
+    }),
     ...(place === undefined ? [] : [await checkUpstream(context, place)]),
     credentialStep(integration),
     ...secretSteps(integration, agent, configuration),
@@ -79,7 +85,10 @@ function agentStep(agent: ConfiguredAgent, { agent: given }: InjectionQuestion, 
   return ok(about, `has a valid key, ${environment}, trust ${agent.trust}${other}`);
 }
 
-function integrationStep({ name, disabled, baseUrl }: ConfiguredIntegration): Finding {
+function integrationStep(integration: ConfiguredIntegration): Finding {
+  const { name, disabled, baseUrl } = integration;
+  const [missing] = checkTemplate(integration);
+  if (missing !== undefined) return missing;
   const about = `integration ${name}`;
   if (!disabled) return ok(about, `leads to ${baseUrl}`);
   const remedy = 'Set disabled: false in its file, then: postern apply -f FILE';

@@ -1,14 +1,10 @@
-/**
- * Characters that change how other text is shown, or are not seen at all: control (C0, C1, DEL), bidirectional, zero-width, tags,
- * variation selectors, private use, line and paragraph separators, halves of surrogate pairs.
- */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+import { UNSEEN_CHARACTERS } from '@postern/schemas';
 
 const SHORT_FORMS: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /** `text` on one line, with every character of that kind written out as `\u{202e}`. What agents write can move no cursor. */
 export function visibleText(text: string): string {
-  return text.replace(UNSEEN, (character) => SHORT_FORMS[character] ?? `\\u{${codeOf(character)}}`);
+  return text.replace(UNSEEN_CHARACTERS, (character) => SHORT_FORMS[character] ?? `\\u{${codeOf(character)}}`);
 }
 
 /** As `visibleText`, but line breaks stay. For text that we laid out in lines ourselves. */
@@ -20,7 +16,7 @@ export function visibleLines(text: string): string {
 export function visibleJson(value: unknown): string {
   const text = JSON.stringify(value, undefined, 2) ?? 'null';
   // Inside strings line breaks are escaped already; those that are left are the indentation's.
-  return text.replace(UNSEEN, (character) => (character === '\n' ? character : jsonEscape(character)));
+  return text.replace(UNSEEN_CHARACTERS, (character) => (character === '\n' ? character : jsonEscape(character)));
 }
 
 function codeOf(character: string): string {

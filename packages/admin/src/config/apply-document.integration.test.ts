@@ -291,12 +291,12 @@ test.each<[string, string, object]>([
   [
     'a rule that names an unknown agent',
     FULL.replace('agents: [coder]', 'agents: [codr]'),
-    { field: 'rules[0].agents[0]', message: 'names an unknown agent', line: 13 },
+    { field: 'rules[0].agents[0]', rule: 'reads', message: 'names an unknown agent', line: 13 },
   ],
   [
     'a rule with a bad pattern',
     FULL.replace('actions: [read]', 'paths: [/a*b]'),
-    { field: 'rules[0].paths[0]', message: expect.any(String), line: 13 },
+    { field: 'rules[0].paths[0]', rule: 'reads', message: expect.any(String), line: 13 },
   ],
   [
     'a secret too short for the credential that carries it',

@@ -1,5 +1,6 @@
 import { Rejection, type ValidationIssue } from '@postern/schemas';
 import type { WriteDependencies } from '../dependencies.ts';
+import { recordVersion } from '../policies/record-version.ts';
 import { type TenantWrite, type WriteOrigin, writeInTenant } from '../tenant-write.ts';
 import type { UnsafeRights } from '../unsafe-members.ts';
 import { type PlacedIssue, toValidationIssue } from '../validation/check-shape.ts';
@@ -18,12 +19,16 @@ import {
   judgeUnsafe,
   missingSecrets,
 } from './check-document.ts';
+import { checkScorer } from './check-scorer.ts';
+import { checkTemplateHosts, checkTemplatesAreThere, templatesOfDocument } from './check-templates.ts';
 import { type CurrentState, readCurrentState } from './current-state.ts';
 import { planIntegrations } from './integrations-section.ts';
 import { judgePolicyChange } from './policy-change.ts';
 import type { ResolvedDocument } from './resolved-document.ts';
+import { planRisk } from './risk-section.ts';
 import { planRules } from './rules-section.ts';
 import { planSecrets } from './secrets-section.ts';
+import { planTemplates } from './templates-section.ts';
 
 export interface ApplyRequest extends WriteOrigin {
   readonly document: ResolvedDocument;
@@ -92,15 +97,17 @@ async function applyWithin(
   refuse(issues);
   for (const stage of plan) await atOnce(stage, (planned) => planned.run(write));
   const after = await readCurrentState(repositories, write.tenant, write.context);
+  refuse(await checkTemplatesAreThere(dependencies, document, { before, after }, write));
   const policy = judgePolicyChange(document, before, after);
   refuse(policy.issues);
   refuse(await checkSecretsFit(dependencies, document, after, write));
   refuse(await checkListensAreFree(dependencies, document, write));
   const changes = plan.flat().flatMap(({ change }) => (change === undefined ? [] : [change]));
   if (changes.length > 0) await write.record('admin.applied', 'config');
-  if (policy.activated !== undefined) {
-    await write.record('policy.activated', 'policy', { policyVersion: policy.activated });
-  }
+  await recordVersion(repositories, write, {
+    before: { records: before, bundleVersion: policy.was },
+    after: { records: after, bundleVersion: policy.will },
+  });
   const warnings = [...missingSecrets(document, after), ...policy.warnings];
   return { changes, warnings: warnings.map((issue) => toValidationIssue(issue, lineOf)) };
 }
@@ -125,17 +132,25 @@ export async function planChanges(
 ): Promise<{ readonly plan: readonly (readonly PlannedWrite[])[]; readonly issues: readonly PlacedIssue[] }> {
   const { isInstanceOwner } = rights;
   const { ownAddresses } = dependencies;
+  const scorer = document.risk === undefined ? [] : await checkScorer(document.risk, before.risk, rights);
+  const findTemplate = await templatesOfDocument(document, before);
   const unsafe = [
-    ...judgeUnsafe(document, before, rights),
+    ...judgeUnsafe(document, before, { ...rights, findTemplate }),
+    ...(await checkTemplateHosts(document, findTemplate)),
     ...judgeListens(document, before, { isInstanceOwner, ownAddresses }),
+    ...scorer.map(({ path, message }) => ({ path: ['risk', ...path], message })),
   ];
   const agents = await planAgents(dependencies, document.agents, before, write);
+  const templates = await planTemplates(dependencies, document.templates, before, write);
   const sections = [
     await planSecrets(dependencies, document.secrets, before, write),
+    // Each for itself: the number of a version is judged by those that are there.
+    ...templates.plan.map((planned) => [planned]),
     planIntegrations(dependencies, document.integrations, before),
     agents.plan,
+    planRisk(dependencies, document.risk, before.risk),
     planRules(dependencies, document.rules, before.rules, 'rule'),
     planRules(dependencies, document.globalRules, before.globalRules, 'global_rule'),
   ];
-  return { plan: sections.flatMap(removalsFirst), issues: [...unsafe, ...agents.issues] };
+  return { plan: sections.flatMap(removalsFirst), issues: [...unsafe, ...templates.issues, ...agents.issues] };
 }

@@ -1,7 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { TenantWrite } from '../tenant-write.ts';
 
-export const CHANGE_KINDS = ['secret', 'integration', 'agent', 'rule', 'global_rule'] as const;
+export const CHANGE_KINDS = [
+  'secret',
+  'template',
+  'integration',
+  'agent',
+  'rule',
+  'global_rule',
+  'risk',
+  'notification',
+] as const;
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
 
 /** One member that differs; null stands for an absent one. Values of secrets and keys are never in it. */

@@ -1,6 +1,7 @@
 import { isAgentKey } from '@postern/auth';
 import type { DbRepositories } from '@postern/db/ports';
 import type { Credential, Integration } from '@postern/schemas';
+import { effectiveIntegration, type FindTemplate } from '@postern/templates';
 import type { OwnAddresses, WriteDependencies } from '../dependencies.ts';
 import { findListenConflicts, judgeListen } from '../listen-members.ts';
 import { readAll } from '../paging.ts';
@@ -49,11 +50,16 @@ function checkKeys({ agents = [] }: ResolvedDocument): PlacedIssue[] {
   ];
 }
 
-/** Members that open the machine, judged against what is stored. */
-export function judgeUnsafe(document: ResolvedDocument, before: CurrentState, rights: UnsafeRights): PlacedIssue[] {
-  const stored = new Map(before.integrations.map(({ name, spec }) => [name, spec]));
+/** Members that open the machine, judged against what is stored. A template may bring hosts. */
+export function judgeUnsafe(
+  document: ResolvedDocument,
+  before: CurrentState,
+  { findTemplate, ...rights }: UnsafeRights & { readonly findTemplate: FindTemplate },
+): PlacedIssue[] {
+  const effective = (integration: Integration) => effectiveIntegration(integration, findTemplate);
+  const stored = new Map(before.integrations.map(({ name, spec }) => [name, effective(spec)]));
   return (document.integrations ?? []).flatMap((integration, index) => {
-    const issues = judgeUnsafeMembers(integration, stored.get(integration.name), rights);
+    const issues = judgeUnsafeMembers(effective(integration), stored.get(integration.name), rights);
     return issues.map(({ path, message }) => ({ path: ['integrations', index, ...path], message }));
   });
 }
@@ -154,11 +160,22 @@ function fault(credential: Credential, bytes: Buffer): string | undefined {
 /** Credentials of the document whose secret is not stored; calls are refused until it is. */
 export function missingSecrets(document: ResolvedDocument, after: CurrentState): readonly PlacedIssue[] {
   const stored = new Set(after.secrets.map(({ name }) => name));
-  return (document.integrations ?? []).flatMap(({ credential }, index): PlacedIssue[] => {
+  const ofScorer = document.risk?.scorer?.secret;
+  const scorer: PlacedIssue[] =
+    ofScorer === undefined || stored.has(ofScorer)
+      ? []
+      : [
+          {
+            path: ['risk', 'scorer', 'secret'],
+            message: `there is no secret ${ofScorer} yet; the scorer counts as down until there is`,
+          },
+        ];
+  const ofIntegrations = (document.integrations ?? []).flatMap(({ credential }, index): PlacedIssue[] => {
     if (credential.type === 'none' || stored.has(credential.secret)) return [];
     const message = `there is no secret ${credential.secret} yet; calls are refused until there is`;
     return [{ path: ['integrations', index, 'credential', 'secret'], message }];
   });
+  return [...scorer, ...ofIntegrations];
 }
 
 function placeOf({ name }: Integration, { integrations = [] }: ResolvedDocument): number | undefined {

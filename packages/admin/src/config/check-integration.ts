@@ -9,7 +9,10 @@ import { tokenPlaceOf } from '../token-place.ts';
 import { type PlacedIssue, pathOfField } from '../validation/check-shape.ts';
 
 export interface CheckedIntegration {
-  /** Base URL in canonical form without trailing slash, `hosts` filled in. Of use only when there are no issues. */
+  /**
+   * Base URL in canonical form without trailing slash; `hosts` filled in, but where a template may bring them. Of use only when there are
+   * no issues.
+   */
   readonly integration: Integration;
   readonly issues: readonly PlacedIssue[];
 }
@@ -22,7 +25,8 @@ export async function checkIntegration(given: Integration): Promise<CheckedInteg
   const base = readBaseUrl(given.baseUrl);
   if ('message' in base) return { integration: given, issues: [{ path: ['baseUrl'], message: base.message }] };
   const hosts = given.hosts ?? [base.host];
-  const integration: Integration = { ...given, baseUrl: base.url, hosts };
+  const isLeftToTemplate = given.template !== null && given.hosts === undefined;
+  const integration: Integration = { ...given, baseUrl: base.url, ...(isLeftToTemplate ? {} : { hosts }) };
   const issues = [
     ...checkHosts(base.host, hosts),
     ...checkNetwork(integration),

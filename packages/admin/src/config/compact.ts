@@ -1,13 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Agent, agentSchema, type Integration, integrationSchema, type Rule } from '@postern/schemas';
+import {
+  type Agent,
+  agentSchema,
+  type Integration,
+  integrationSchema,
+  type Rule,
+  type Template,
+} from '@postern/schemas';
 
 /** An integration as a person would write it: without what is default anyway. */
 export function compactIntegration(integration: Integration): object {
   const { hosts, ...rest } = integration;
-  const isDefaultHost = hosts?.length === 1 && hosts[0] === new URL(integration.baseUrl).hostname;
+  // Without them an integration with a template would have the template's, which may be more.
+  const isDefaultHost =
+    integration.template === null && hosts?.length === 1 && hosts[0] === new URL(integration.baseUrl).hostname;
   const defaults = integrationSchema.parse({ name: integration.name, baseUrl: integration.baseUrl });
   const { name, baseUrl, ...members } = withoutDefaults(rest, defaults);
-  const actions = integration.actions.map((action) => withoutDefaults(action, { approval: 'none', volatile: [] }));
+  const actions = integration.actions.map(compactAction);
   return {
     name: integration.name,
     baseUrl: integration.baseUrl,
@@ -15,6 +24,15 @@ export function compactIntegration(integration: Integration): object {
     ...members,
     ...(actions.length === 0 ? {} : { actions }),
   };
+}
+
+export function compactTemplate({ actions, ...template }: Template): object {
+  const members = withoutDefaults(template, { description: '', hosts: [], limitSignals: [] });
+  return { ...members, actions: actions.map(compactAction) };
+}
+
+function compactAction(action: Integration['actions'][number]): object {
+  return withoutDefaults(action, { approval: 'none', volatile: [] });
 }
 
 export function compactAgent(agent: Agent): object {

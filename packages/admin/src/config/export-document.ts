@@ -1,6 +1,7 @@
+import type { NotificationEndpoint, Risk } from '@postern/schemas';
 import { stringify } from 'yaml';
 import { agentMembers } from '../agent-members.ts';
-import { compactAgent, compactIntegration, compactRule } from './compact.ts';
+import { compactAgent, compactIntegration, compactRule, compactTemplate } from './compact.ts';
 import type { CurrentState } from './current-state.ts';
 
 /** A configuration document as plain data, without secrets and keys. */
@@ -8,9 +9,14 @@ export interface ExportedDocument {
   readonly version: 1;
   readonly tenant: string;
   readonly global?: { readonly rules: readonly object[] };
+  readonly risk: Risk;
+  /** Own ones; absent when there are none. */
+  readonly templates?: readonly object[];
   readonly integrations: readonly object[];
   readonly agents: readonly object[];
   readonly rules: readonly object[];
+  /** Absent when there are none. */
+  readonly notifications?: readonly NotificationEndpoint[];
 }
 
 /**
@@ -31,9 +37,12 @@ export function exportDocument(
     version: 1,
     tenant,
     ...(options.withGlobal && globalRules.length > 0 ? { global: { rules: globalRules } } : {}),
+    risk: state.risk,
+    ...(state.templates.length > 0 ? { templates: state.templates.map(({ spec }) => compactTemplate(spec)) } : {}),
     integrations: state.integrations.map(({ spec }) => compactIntegration(spec)),
     agents: state.agents.map((agent) => compactAgent(agentMembers(agent))),
     rules: rulesOf(state.rules),
+    ...(state.notifications.length > 0 ? { notifications: state.notifications.map(({ spec }) => spec) } : {}),
   };
 }
 

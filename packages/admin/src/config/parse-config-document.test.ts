@@ -34,20 +34,22 @@ integrations:
     baseUrl: https://a.example
     timeouts:
       connectMs: 0
-    idempotency: { ttlSeconds: 60 }
+    scrub: maybe
   - name: b
     base_url: https://b.example
 agents:
   - name: coder
     trust: much
+redaction: { depth: 5 }
 `;
   expect(await faultsOf(text)).toEqual([
     'postern.yaml:2: rulez: is not a known field; did you mean "rules"?',
     'postern.yaml:7: integrations[0].timeouts.connectMs: must be at least 1',
-    'postern.yaml:8: integrations[0].idempotency: is not supported by this version',
+    'postern.yaml:8: integrations[0].scrub: must be true or false',
     'postern.yaml:9: integrations[1].baseUrl: is required',
     'postern.yaml:10: integrations[1].base_url: is not a known field; did you mean "baseUrl"?',
     'postern.yaml:13: agents[0].trust: must be one of untrusted, low, medium, high, admin',
+    'postern.yaml:14: redaction: is not supported by this version',
   ]);
 });
 
@@ -68,12 +70,12 @@ rules:
   - { id: r, effect: deny }
 `;
   expect(await faultsOf(text)).toEqual([
-    'postern.yaml:4: global.rules[0].effect: must be deny: a global rule is a hard deny',
-    'postern.yaml:5: global.rules[1].hard: must be true: a global rule is a hard deny',
+    'postern.yaml:4: global.rules[0].effect: must be deny: a global rule is a hard deny, in rule a',
+    'postern.yaml:5: global.rules[1].hard: must be true: a global rule is a hard deny, in rule b',
     'postern.yaml:7: integrations[0].baseUrl: the address is private; network.unsafeAllowAddresses does not cover it',
     'postern.yaml:8: integrations[1].name: is the name of another one in the document',
     'postern.yaml:11: agents[1].name: is the name of another one in the document',
-    'postern.yaml:14: rules[1].id: is the id of another one in the document',
+    'postern.yaml:14: rules[1].id: is the id of another one in the document, in rule r',
   ]);
 });
 

@@ -1,5 +1,6 @@
 import { type ConfigDocument, configDocumentSchema, type ValidationIssue } from '@postern/schemas';
-import { checkShape, type PlacedIssue, toValidationIssue } from '../validation/check-shape.ts';
+import { referenceTo } from '@postern/templates';
+import { checkShape, type PlacedIssue, toValidationIssue, withRule } from '../validation/check-shape.ts';
 import type { IssuePath } from '../validation/schema-walk.ts';
 import { checkIntegration, duplicatesOf } from './check-integration.ts';
 import { readYaml } from './read-yaml.ts';
@@ -22,7 +23,7 @@ export async function parseConfigDocument(text: string): Promise<ParsedConfig> {
     return { document: undefined, issues: faults.map(({ line, message }) => ({ field: '', message, line })), lineOf };
   }
   const refuse = (issues: readonly PlacedIssue[]): ParsedConfig => {
-    const placed = issues.map((issue) => toValidationIssue(issue, lineOf));
+    const placed = issues.map((issue) => toValidationIssue(withRule(issue, value), lineOf));
     return { document: undefined, issues: placed.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)), lineOf };
   };
   if (value === null) return refuse([{ path: [], message: 'the document is empty; it must at least have version: 1' }]);
@@ -32,10 +33,11 @@ export async function parseConfigDocument(text: string): Promise<ParsedConfig> {
   return issues.length > 0 ? refuse(issues) : { document, issues: [], lineOf };
 }
 
-/** `postern.yaml:12: integrations[0].timeouts.connectMs: must be at least 1` */
+/** `postern.yaml:12: integrations[0].timeouts.connectMs: must be at least 1`; the fault of a rule ends in its id. */
 export function formatIssue(fileName: string, issue: ValidationIssue): string {
   const place = issue.line === undefined ? fileName : `${fileName}:${issue.line}`;
-  return issue.field === '' ? `${place}: ${issue.message}` : `${place}: ${issue.field}: ${issue.message}`;
+  const message = issue.rule === undefined ? issue.message : `${issue.message}, in rule ${issue.rule}`;
+  return issue.field === '' ? `${place}: ${message}` : `${place}: ${issue.field}: ${message}`;
 }
 
 async function checkMeaning(document: ConfigDocument): Promise<{ document: ConfigDocument; issues: PlacedIssue[] }> {
@@ -55,6 +57,7 @@ async function checkMeaning(document: ConfigDocument): Promise<{ document: Confi
 function checkNames(document: ConfigDocument): PlacedIssue[] {
   const globalRules = document.global?.rules ?? [];
   const sections: readonly (readonly [IssuePath, string, readonly string[]])[] = [
+    [['templates'], 'version', (document.templates ?? []).map(referenceTo)],
     [['integrations'], 'name', (document.integrations ?? []).map(({ name }) => name)],
     [['agents'], 'name', (document.agents ?? []).map(({ name }) => name)],
     [['rules'], 'id', (document.rules ?? []).map(({ id }) => id)],

@@ -9,8 +9,9 @@ export interface PolicyChange {
   readonly issues: readonly PlacedIssue[];
   /** Faults that were there before, such as a rule that names an agent which was removed. */
   readonly warnings: readonly PlacedIssue[];
-  /** The version that takes force; undefined when it is the one in force. */
-  readonly activated: string | undefined;
+  /** The version in force before, and the one that will be; undefined where that cannot be compiled. */
+  readonly was: string | undefined;
+  readonly will: string | undefined;
 }
 
 /** Compiles the policy as it was and as it will be, references included. */
@@ -23,7 +24,8 @@ export function judgePolicyChange(document: ResolvedDocument, before: CurrentSta
   return {
     issues: issues.map((issue) => placeIssue(issue, document)),
     warnings: warnings.map((issue) => placeIssue(issue, document)),
-    activated: will.version === was.version ? undefined : will.version,
+    was: was.version,
+    will: will.version,
   };
 }
 

@@ -1,23 +1,19 @@
 import type { PolicyRuleRecord } from '@postern/db/ports';
-import { compilePolicy, PolicyError, type PolicyIssue } from '@postern/policy';
-import type { Integration, Rule, ValidationIssue } from '@postern/schemas';
+import { compilePolicy, PolicyError, type PolicyIssue, type PolicyParts, policyBundle } from '@postern/policy';
+import type { ValidationIssue } from '@postern/schemas';
+import { effectiveIntegration, policyForm } from '@postern/templates';
 import type { PolicyRecords } from './current-state.ts';
 
-/** What decides a tenant's calls: rules in force, global rules in force, the integrations they speak of. */
-export interface PolicyState {
-  readonly integrations: readonly Integration[];
-  readonly rules: readonly Rule[];
-  readonly globalRules: readonly Rule[];
-}
-
-export function policyStateOf({ integrations, rules, globalRules }: PolicyRecords): PolicyState {
+/** What decides a tenant's calls: rules in force, global rules in force, the integrations they speak of, risk. */
+export function policyStateOf({ integrations, rules, globalRules, risk, findTemplate }: PolicyRecords): PolicyParts {
   const inForce = (records: readonly PolicyRuleRecord[]) => {
     return records.filter(({ disabledAt }) => disabledAt === undefined).map(({ spec }) => spec);
   };
   return {
-    integrations: integrations.map(({ spec }) => spec),
+    integrations: integrations.map(({ spec }) => policyForm(effectiveIntegration(spec, findTemplate))),
     rules: inForce(rules),
     globalRules: inForce(globalRules),
+    risk,
   };
 }
 
@@ -26,11 +22,10 @@ export function policyStateOf({ integrations, rules, globalRules }: PolicyRecord
  * has references checked too.
  */
 export function judgePolicy(
-  state: PolicyState,
+  state: PolicyParts,
   agents?: readonly { readonly name: string }[],
 ): { readonly version: string | undefined; readonly issues: readonly PolicyIssue[] } {
-  const { integrations, rules, globalRules } = state;
-  const bundle = { integrations, rules, global: { rules: globalRules } };
+  const bundle = policyBundle(state);
   try {
     const { version } = compilePolicy(bundle, { checkReferences: false, checkPhases: true });
     if (agents !== undefined) compilePolicy({ ...bundle, agents });
@@ -41,9 +36,9 @@ export function judgePolicy(
   }
 }
 
-/** What is told of a fault beside its place; of one within an expression, where. The message tells it too, for people read that alone. */
+/** What is told of a fault beside its place: the rule, and where within an expression. The message tells that too, for people read it alone. */
 export function toldFault({ ruleId, position, message }: PolicyIssue): Omit<ValidationIssue, 'field' | 'line'> {
-  if (position === undefined) return { message };
   const rule = ruleId === null ? {} : { rule: ruleId };
+  if (position === undefined) return { message, ...rule };
   return { message: `${message} (at character ${position})`, ...rule, position };
 }

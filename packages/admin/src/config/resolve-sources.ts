@@ -48,8 +48,11 @@ export async function resolveSources(document: ConfigDocument, access: SourceAcc
   const resolved: ResolvedDocument = {
     tenant: document.tenant,
     ...(document.global === undefined ? {} : { globalRules: document.global.rules }),
+    ...(document.risk === undefined ? {} : { risk: document.risk }),
     ...(document.rules === undefined ? {} : { rules: document.rules }),
+    ...(document.notifications === undefined ? {} : { notifications: document.notifications }),
     ...(secrets === undefined ? {} : { secrets }),
+    ...(document.templates === undefined ? {} : { templates: document.templates }),
     ...(integrations === undefined ? {} : { integrations }),
     ...(agents === undefined ? {} : { agents }),
   };

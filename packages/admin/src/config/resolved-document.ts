@@ -1,4 +1,4 @@
-import type { Agent, ConfigDocument, Integration } from '@postern/schemas';
+import type { Agent, ConfigDocument, Integration, NotificationEndpoint, Risk, Template } from '@postern/schemas';
 
 export interface ResolvedSecret {
   readonly value: string;
@@ -15,8 +15,11 @@ export interface ResolvedAgent {
 export interface ResolvedDocument {
   readonly tenant: string;
   readonly globalRules?: NonNullable<ConfigDocument['rules']>;
+  readonly risk?: Risk;
   readonly secrets?: ReadonlyMap<string, ResolvedSecret>;
+  readonly templates?: readonly Template[];
   readonly integrations?: readonly Integration[];
   readonly agents?: readonly ResolvedAgent[];
   readonly rules?: NonNullable<ConfigDocument['rules']>;
+  readonly notifications?: readonly NotificationEndpoint[];
 }

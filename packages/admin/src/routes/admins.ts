@@ -1,7 +1,9 @@
 import { generateAdminToken, keyDigest } from '@postern/auth';
-import { ADMIN_ROLES } from '@postern/db/ports';
+import { ADMIN_ROLES, type AdminRecord, type DbContext } from '@postern/db/ports';
 import { nameSchema, Rejection, uniqueList } from '@postern/schemas';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { BOOTSTRAP_NAME } from '../actor.ts';
 import type { AdminDependencies } from '../dependencies.ts';
 import { pageOf, pageQuery, readPage } from '../paging.ts';
 import { writeInTenant } from '../tenant-write.ts';
@@ -19,36 +21,16 @@ const newAdminBody = z.strictObject({
   expiresAt: isoTimeSchema.optional(),
 });
 const newAdminView = adminView.extend({ token: z.string().describe('Shown this once') });
+/** An administrator as a GET answers it; all but the groups must be as it is. */
+const editBody = z.strictObject({
+  ...adminView.partial().shape,
+  groups: uniqueList(nameSchema).describe('They count for the votes given from then on'),
+});
 
 export function adminRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
+  readRoutes(scope, dependencies);
+  editRoutes(scope, dependencies);
   const { admins, tenants } = dependencies.repositories;
-
-  scope.get(
-    '/admins',
-    {
-      config: { permission: 'instance' },
-      schema: {
-        tags,
-        summary: 'List administrators of all tenants',
-        querystring: pageQuery.extend({ tenant: nameSchema.optional().describe('Of this tenant alone') }),
-        response: { 200: pageOf(adminView) },
-      },
-    },
-    ({ query: { tenant, ...page } }) => readPage(() => admins.list(tenant, page), viewAdmin),
-  );
-
-  scope.get(
-    '/admins/:id',
-    {
-      config: { permission: 'instance' },
-      schema: { tags, summary: 'One administrator, by name', params: idParams, response: { 200: adminView } },
-    },
-    async ({ params }) => {
-      const admin = await admins.getByName(params.id);
-      if (admin === undefined) throw new Rejection('not_found', 'There is no such administrator.');
-      return viewAdmin(admin);
-    },
-  );
 
   scope.post(
     '/admins',
@@ -58,6 +40,7 @@ export function adminRoutes(scope: AdminScope, dependencies: AdminDependencies):
     },
     async (request, reply) => {
       const { name, role, groups } = request.body;
+      if (name === BOOTSTRAP_NAME) throw invalid([{ field: 'name', message: 'is the name of the first owner' }]);
       const tenant = tenantOfNew(request.body, request.actor.tenant);
       const expiresAt = readExpiry(request.body.expiresAt, dependencies.now());
       const token = generateAdminToken();
@@ -89,14 +72,82 @@ export function adminRoutes(scope: AdminScope, dependencies: AdminDependencies):
     async (request, reply) => {
       const name = request.params.id;
       await writeInTenant(dependencies, originOf(request), async (write) => {
-        const admin = await admins.getByName(name, write.context);
-        if (admin === undefined) throw new Rejection('not_found', 'There is no such administrator.');
+        await findAdmin(dependencies, name, write.context);
         const isRevoked = await admins.revoke(name, dependencies.now(), write.context);
         if (isRevoked) await write.record('admin.removed', `admin:${name}`);
       });
       return reply.code(204).send(null);
     },
   );
+}
+
+function readRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
+  const { admins } = dependencies.repositories;
+
+  scope.get(
+    '/admins',
+    {
+      config: { permission: 'instance' },
+      schema: {
+        tags,
+        summary: 'List administrators of all tenants',
+        querystring: pageQuery.extend({ tenant: nameSchema.optional().describe('Of this tenant alone') }),
+        response: { 200: pageOf(adminView) },
+      },
+    },
+    ({ query: { tenant, ...page } }) => readPage(() => admins.list(tenant, page), viewAdmin),
+  );
+
+  scope.get(
+    '/admins/:id',
+    {
+      config: { permission: 'instance' },
+      schema: { tags, summary: 'One administrator, by name', params: idParams, response: { 200: adminView } },
+    },
+    async ({ params }) => viewAdmin(await findAdmin(dependencies, params.id)),
+  );
+}
+
+function editRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
+  const { admins } = dependencies.repositories;
+
+  const edit = async (request: FastifyRequest, name: string, body: z.output<typeof editBody>) => {
+    const changed = await writeInTenant(dependencies, originOf(request), async (write) => {
+      const admin = await findAdmin(dependencies, name, write.context);
+      checkUnchanged(body, viewAdmin(admin));
+      const updated = await admins.setGroups(name, body.groups, write.context);
+      await write.record('admin.updated', `admin:${name}`);
+      return updated;
+    });
+    return viewAdmin(changed);
+  };
+  const options = (summary: string) => ({
+    config: { permission: 'instance' } as const,
+    schema: { tags, summary, params: idParams, body: editBody, response: { 200: adminView } },
+  });
+
+  scope.patch('/admins/:id', options("Change an administrator's groups, by name"), (request) =>
+    edit(request, request.params.id, request.body),
+  );
+  scope.put('/admins/:id', options("Replace an administrator's groups, by name"), (request) =>
+    edit(request, request.params.id, request.body),
+  );
+}
+
+/** Role and tenant are what a token was given for; who should have others gets another token. */
+function checkUnchanged({ groups: _groups, ...body }: z.output<typeof editBody>, current: z.output<typeof adminView>) {
+  const changed = Object.entries(body).filter(([name, value]) => value !== current[name as keyof typeof current]);
+  if (changed.length > 0) throw invalid(changed.map(([field]) => ({ field, message: 'cannot be changed' })));
+}
+
+async function findAdmin(
+  { repositories }: AdminDependencies,
+  name: string,
+  context: DbContext = {},
+): Promise<AdminRecord> {
+  const admin = await repositories.admins.getByName(name, context);
+  if (admin === undefined) throw new Rejection('not_found', 'There is no such administrator.');
+  return admin;
 }
 
 /** Every role but the owner's is held in one tenant. */

@@ -11,7 +11,13 @@ import { type AdminScope, originOf } from './admin-scope.ts';
 
 const DOCUMENT_TYPES = ['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml', 'application/json'];
 
-const issueView = z.object({ field: z.string(), message: z.string(), line: z.int().optional() });
+const issueView = z.object({
+  field: z.string(),
+  message: z.string(),
+  line: z.int().optional(),
+  rule: z.string().optional(),
+  position: z.int().optional(),
+});
 const changesView = z.object({
   changes: z.array(
     z.object({

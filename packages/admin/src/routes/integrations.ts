@@ -1,7 +1,9 @@
 import type { DbContext, IntegrationRecord } from '@postern/db/ports';
 import { type Integration, integrationSchema, Rejection } from '@postern/schemas';
+import { effectiveIntegration } from '@postern/templates';
 import type { FastifyRequest } from 'fastify';
 import { checkIntegration } from '../config/check-integration.ts';
+import { checkBroughtHosts } from '../config/check-templates.ts';
 import type { AdminDependencies } from '../dependencies.ts';
 import { editedObject, mergePatchBody, replacementOf } from '../edit-body.ts';
 import { checkIfMatch, entityTag } from '../entity-tag.ts';
@@ -9,9 +11,11 @@ import { findListenConflicts, judgeListen } from '../listen-members.ts';
 import { pageOf, pageQuery, readPage } from '../paging.ts';
 import { writePolicyInTenant } from '../policy-write.ts';
 import { unfitness, withOpenedSecret } from '../secret-values.ts';
+import { readTemplates } from '../templates/read-templates.ts';
+import { unknownTemplate } from '../templates/unknown-template.ts';
 import type { TenantWrite } from '../tenant-write.ts';
 import { judgeUnsafeMembers } from '../unsafe-members.ts';
-import { toValidationIssue } from '../validation/check-shape.ts';
+import { type PlacedIssue, toValidationIssue } from '../validation/check-shape.ts';
 import { invalid, standingAt } from '../validator.ts';
 import { integrationView, viewIntegration } from '../views.ts';
 import { type AdminScope, idParams, noContent, originOf } from './admin-scope.ts';
@@ -39,6 +43,7 @@ export function integrationRoutes(scope: AdminScope, dependencies: AdminDependen
       const spec = await checkedIntegration(dependencies, request, request.body, undefined);
       const record = await writePolicyInTenant(dependencies, originOf(request), async (write) => {
         await checkSecretFits(dependencies, spec, write.tenant, write.context);
+        await requireTemplate(dependencies, spec, write);
         const created = await integrations.create(write.tenant, spec, 'api', write.context);
         await checkListenIsFree(dependencies, spec, write);
         await write.record('admin.created', `integration:${spec.name}`);
@@ -108,6 +113,7 @@ function editRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
     const spec = await checkedIntegration(dependencies, request, change(current), current.spec);
     return await writePolicyInTenant(dependencies, originOf(request), async (write) => {
       await checkSecretFits(dependencies, spec, write.tenant, write.context);
+      await requireTemplate(dependencies, spec, write);
       const options = { ifVersion: current.version };
       const updated = await integrations.update(write.tenant, current.id, spec, options, write.context);
       await checkListenIsFree(dependencies, spec, write);
@@ -173,17 +179,45 @@ async function findIntegration(
 }
 
 async function checkedIntegration(
-  { unsafeAddressCeiling, ownAddresses }: AdminDependencies,
+  { repositories, unsafeAddressCeiling, ownAddresses }: AdminDependencies,
   { actor }: FastifyRequest,
   given: Integration,
   before: Integration | undefined,
 ): Promise<Integration> {
   const { integration, issues } = await checkIntegration(given);
+  const findTemplate = await readTemplates(repositories, actor.tenant, [integration.template, before?.template]);
   const rights = { isInstanceOwner: actor.isInstanceOwner, unsafeAddressCeiling };
   const listen = judgeListen(integration, before, { ...rights, ownAddresses });
-  const all = [...issues, ...judgeUnsafeMembers(integration, before, rights), ...listen];
+  // A template may bring hosts.
+  const effective = (spec: Integration) => (issues.length > 0 ? spec : effectiveIntegration(spec, findTemplate));
+  const unsafe = judgeUnsafeMembers(effective(integration), before && effective(before), rights);
+  const brought = issues.length > 0 ? [] : await checkBroughtHosts(integration, findTemplate);
+  const template = await templateIssues(repositories, actor.tenant, integration);
+  const all = [...issues, ...unsafe, ...listen, ...template, ...brought];
   if (all.length > 0) throw invalid(all.map((issue) => toValidationIssue(issue)));
   return integration;
+}
+
+async function templateIssues(
+  repositories: AdminDependencies['repositories'],
+  tenant: string,
+  { template }: Integration,
+  context: DbContext = {},
+): Promise<readonly PlacedIssue[]> {
+  if (template === null) return [];
+  const findTemplate = await readTemplates(repositories, tenant, [template], context);
+  if (findTemplate(template) !== undefined) return [];
+  return [{ path: ['template'], message: await unknownTemplate(repositories, tenant, template, context) }];
+}
+
+/** Within the transaction that writes the integration: its template may have gone out of use since it was judged. */
+async function requireTemplate(
+  { repositories }: AdminDependencies,
+  integration: Integration,
+  { tenant, context }: TenantWrite,
+): Promise<void> {
+  const issues = await templateIssues(repositories, tenant, integration, context);
+  if (issues.length > 0) throw invalid(issues.map((issue) => toValidationIssue(issue)));
 }
 
 /** Within the transaction that has written it. */
@@ -212,15 +246,16 @@ async function checkSecretFits(
 }
 
 /**
- * What a merge patch is laid over. A credential is patched as a whole, for its members depend on its type; and where the base URL is
- * changed, a list of hosts that is no more than the default follows it.
+ * What a merge patch is laid over. A credential is patched as a whole, for its members depend on its type; and where the base URL or the
+ * template is changed, a list of hosts that is no more than the default follows it.
  */
 function patchedForm(spec: Integration, patch: Readonly<Record<string, unknown>>): object {
   const { hosts, credential, ...rest } = spec;
-  const isDefault = hosts?.length === 1 && hosts[0] === new URL(spec.baseUrl).hostname;
+  const isDefault = spec.template === null && hosts?.length === 1 && hosts[0] === new URL(spec.baseUrl).hostname;
+  const isFollowed = patch['baseUrl'] !== undefined || patch['template'] !== undefined;
   return {
     ...rest,
-    ...(isDefault && patch['baseUrl'] !== undefined ? {} : { hosts }),
+    ...(isDefault && isFollowed ? {} : { hosts }),
     ...(patch['credential'] === undefined ? { credential } : {}),
   };
 }

@@ -1,4 +1,5 @@
-import { compilePolicy } from '@postern/policy';
+import { compilePolicy, policyBundle } from '@postern/policy';
+import { DEFAULT_RISK } from '@postern/schemas';
 import { expect, test } from 'vitest';
 import { sharedTestControlPlane, startTestControlPlane, type TestControlPlane } from '../control-plane.fixture.ts';
 
@@ -47,11 +48,14 @@ test('the entry of an activation names the version that the data plane computes'
   await create(plane, { id: 'a', effect: 'deny' });
   const entries = (await plane.call({ url: '/v1/audit/events?type=policy.activated' })).body.items;
   const directory = await plane.repositories.directory.load('default');
-  const { version } = compilePolicy({
-    integrations: directory?.integrations.map(({ spec }) => spec),
-    rules: directory?.rules.map(({ spec }) => spec),
-    global: { rules: directory?.globalRules.map(({ spec }) => spec) },
-  });
+  const { version } = compilePolicy(
+    policyBundle({
+      integrations: directory?.integrations.map(({ spec }) => spec) ?? [],
+      rules: directory?.rules.map(({ spec }) => spec) ?? [],
+      globalRules: [],
+      risk: DEFAULT_RISK,
+    }),
+  );
   expect(entries[0]).toMatchObject({ type: 'policy.activated', policyVersion: version });
   expect(entries).toHaveLength(3);
   expect(new Set(entries.map((entry: { policyVersion: string }) => entry.policyVersion)).size).toBe(3);

@@ -57,6 +57,12 @@ export function ruleRoutes(scope: AdminScope, dependencies: AdminDependencies): 
         body: standingAt(PLACE, ruleBody),
         response: { 200: ruleView },
       },
+      // Faults are told with the id of the rule, which the body need not repeat.
+      preValidation: async (request) => {
+        const written: unknown = request.body;
+        if (typeof written !== 'object' || written === null || Array.isArray(written)) return;
+        request.body = { ...request.params, ...written } as typeof request.body;
+      },
     },
     async (request, reply) => {
       const {

@@ -2,6 +2,7 @@ import type { ValidationIssue } from '@postern/schemas';
 import type { z } from 'zod';
 import type { $ZodIssue, $ZodRawIssue } from 'zod/v4/core';
 import { didYouMean } from './did-you-mean.ts';
+import { ruleAt } from './rule-at.ts';
 import { type IssuePath, literalsAt, membersAt } from './schema-walk.ts';
 import { isUnsupported, withoutIdleMembers } from './unsupported-fields.ts';
 
@@ -9,7 +10,7 @@ import { isUnsupported, withoutIdleMembers } from './unsupported-fields.ts';
 export interface PlacedIssue {
   readonly path: IssuePath;
   readonly message: string;
-  /** With `position`: id of the rule at fault. */
+  /** Id of the rule at fault. */
   readonly rule?: string;
   /** Within an expression: how many characters stand before the fault. */
   readonly position?: number;
@@ -31,7 +32,13 @@ export function checkShape<S extends z.ZodType>(
   const result = schema.safeParse(withoutIdleMembers(value, place), { error: plainMessage });
   if (result.success) return { value: result.data, issues: [] };
   const issues = result.error.issues.flatMap((issue) => explain(issue, [], { schema, place }));
-  return { value: undefined, issues };
+  return { value: undefined, issues: issues.map((issue) => withRule(issue, value, place)) };
+}
+
+/** With the id of the rule, where the fault lies in one. */
+export function withRule(issue: PlacedIssue, value: unknown, place: IssuePath = []): PlacedIssue {
+  const rule = issue.rule ?? ruleAt(value, issue.path, place);
+  return rule === undefined ? issue : { ...issue, rule };
 }
 
 /** `integrations[0].timeouts.connectMs` */

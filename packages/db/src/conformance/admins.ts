@@ -32,6 +32,18 @@ export function describeAdminsPort(makeHarness: MakeDbHarness): void {
       await expect(admins.create({ ...OWNER, name: 'bob' })).rejects.toMatchObject({ code: 'conflict' });
     });
 
+    test('groups are replaced, each counts once, and an unknown administrator has none', async () => {
+      const { admins } = harness.repositories;
+      await admins.create(OWNER);
+      expect(await admins.setGroups('alice', ['finance', 'ops', 'finance'])).toMatchObject({
+        groups: ['finance', 'ops'],
+      });
+      expect(await admins.getByName('alice')).toMatchObject({ groups: ['finance', 'ops'], tokenDigest: 'digest-a' });
+      expect(await admins.setGroups('alice', [])).toMatchObject({ groups: [] });
+      await expect(admins.setGroups('alice', [''])).rejects.toMatchObject({ code: 'invalid' });
+      await expect(admins.setGroups('nobody', ['ops'])).rejects.toMatchObject({ code: 'not_found' });
+    });
+
     test('a revocation counts once, and a revoked administrator is still found', async () => {
       const { admins } = harness.repositories;
       await admins.create(OWNER);

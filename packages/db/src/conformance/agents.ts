@@ -183,6 +183,30 @@ export function describeAgentsPort(makeHarness: MakeDbHarness): void {
       expect(found?.agent).toMatchObject({ lastUsedAt: 4_000, version: 1 });
     });
 
+    test('the hosts that an agent called are known by the last time, of that agent alone', async () => {
+      const { agents } = harness.repositories;
+      const other = (await agents.create('acme', { ...AGENT, name: 'other' }, 'api')).id;
+      const seen = { tenant: 'acme', agentId, host: 'api.example.com', at: 4_000 };
+      await agents.touchHosts([
+        seen,
+        { ...seen, host: 'b.example.com' },
+        { ...seen, agentId: 'gone' },
+        { ...seen, tenant: 'other' },
+        { ...seen, agentId: other, at: 9_000 },
+      ]);
+      await agents.touchHosts([{ ...seen, at: 3_000 }]);
+      await agents.touchHosts([{ ...seen, host: 'b.example.com', at: 5_000 }]);
+      await agents.touchHosts([]);
+      expect(await agents.listHosts('acme', agentId)).toEqual([
+        { host: 'api.example.com', seenAt: 4_000 },
+        { host: 'b.example.com', seenAt: 5_000 },
+      ]);
+      expect(await agents.listHosts('other', agentId)).toEqual([]);
+      await agents.remove('acme', agentId);
+      expect(await agents.listHosts('acme', agentId)).toEqual([]);
+      await expect(agents.touchHosts([{ ...seen, host: '' }])).rejects.toMatchObject({ code: 'invalid' });
+    });
+
     test.each<[string, Partial<NewAgentKey>]>([
       ['agent_keys.id', { id: '' }],
       ['agent_keys.digest', { digest: '' }],

@@ -1,4 +1,4 @@
-import { integrationSchema, type Rule } from '@postern/schemas';
+import { DEFAULT_RISK, integrationSchema, type Rule } from '@postern/schemas';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { GLOBAL_TENANT } from '../ports/policy-rules.ts';
 import { runInTransaction } from '../transaction.ts';
@@ -79,7 +79,9 @@ export function describeDirectoryPort(makeHarness: MakeDbHarness): void {
         integrations: [integration],
         rules: [rule],
         globalRules: [global],
+        settings: { tenant: 'acme', risk: DEFAULT_RISK, version: 0 },
         secrets: [secret],
+        templates: [],
       });
     });
 

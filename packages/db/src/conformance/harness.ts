@@ -23,7 +23,9 @@ export interface JournalSettings {
   readonly spoolMax?: number;
 }
 
-export type CountingJournal = CallJournal & { stats(): { commits: number; failedCommits: number; records: number } };
+export type CountingJournal = CallJournal & {
+  stats(): { commits: number; failedCommits: number; records: number; refusedRecords: number; lostIntents: number };
+};
 
 /** As `DbHarness`, with journals on it. */
 export interface JournalHarness extends DbHarness {

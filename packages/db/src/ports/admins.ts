@@ -26,5 +26,7 @@ export interface AdminsPort {
   findByTokenDigest(tokenDigest: string, context?: DbContext): Promise<AdminRecord | undefined>;
   /** `tenant` undefined lists all. By name, ascending. */
   list(tenant: string | undefined, page: PageRequest, context?: DbContext): Promise<Page<AdminRecord>>;
+  /** Replaces the groups, which count for the votes given from then on. Fails `not_found`. */
+  setGroups(name: string, groups: readonly string[], context?: DbContext): Promise<AdminRecord>;
   revoke(name: string, at: number, context?: DbContext): Promise<boolean>;
 }

@@ -56,4 +56,9 @@ export interface AgentsPort {
   findKey(keyId: string): Promise<{ key: AgentKeyRecord; agent: AgentRecord } | undefined>;
   /** Writes `lastUsedAt` of keys and their agents, never backwards; unknown ids are passed over. */
   touch(uses: readonly { tenant: string; keyId: string; agentId: string; at: number }[]): Promise<void>;
+
+  /** The hosts that calls of the agent were sent to. */
+  listHosts(tenant: string, agentId: string): Promise<readonly { host: string; seenAt: number }[]>;
+  /** Writes when calls were sent to hosts, never backwards; unknown agents are passed over. */
+  touchHosts(seen: readonly { tenant: string; agentId: string; host: string; at: number }[]): Promise<void>;
 }

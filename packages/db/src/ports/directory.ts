@@ -1,7 +1,9 @@
 import type { DbContext } from './context.ts';
 import type { IntegrationRecord } from './integrations.ts';
 import type { PolicyRuleRecord } from './policy-rules.ts';
+import type { PolicySettingsRecord } from './policy-settings.ts';
 import type { SecretRecord } from './secrets.ts';
+import type { TemplateVersionRecord } from './templates.ts';
 
 /** Everything the data plane holds compiled for one tenant, read in one consistent snapshot. Disabled rules are left out. */
 export interface TenantDirectory {
@@ -10,7 +12,10 @@ export interface TenantDirectory {
   readonly integrations: readonly IntegrationRecord[];
   readonly rules: readonly PolicyRuleRecord[];
   readonly globalRules: readonly PolicyRuleRecord[];
+  readonly settings: PolicySettingsRecord;
   readonly secrets: readonly SecretRecord[];
+  /** Those of the tenant's own that an integration names. */
+  readonly templates: readonly TemplateVersionRecord[];
 }
 
 /**

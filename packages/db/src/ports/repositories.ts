@@ -1,11 +1,21 @@
 import type { AdminsPort } from './admins.ts';
 import type { AgentsPort } from './agents.ts';
+import type { ApprovalsPort } from './approvals.ts';
 import type { AuditPort } from './audit.ts';
+import type { QueuedCallsPort } from './calls.ts';
+import type { ClaimsPort } from './claims.ts';
 import type { DbContext } from './context.ts';
 import type { DirectoryPort } from './directory.ts';
+import type { GrantsPort } from './grants.ts';
 import type { IntegrationsPort } from './integrations.ts';
+import type { NotificationEndpointsPort } from './notification-endpoints.ts';
+import type { OutboxPort } from './outbox.ts';
 import type { PolicyRulesPort } from './policy-rules.ts';
+import type { PolicySettingsPort } from './policy-settings.ts';
+import type { PolicyVersionsPort } from './policy-versions.ts';
+import type { SealedRequestsPort } from './sealed-requests.ts';
 import type { SecretsPort } from './secrets.ts';
+import type { TemplatesPort } from './templates.ts';
 import type { TenantsPort } from './tenants.ts';
 
 /** All repositories over one database client. */
@@ -16,8 +26,18 @@ export interface DbRepositories {
   readonly integrations: IntegrationsPort;
   readonly secrets: SecretsPort;
   readonly policyRules: PolicyRulesPort;
+  readonly policySettings: PolicySettingsPort;
+  readonly policyVersions: PolicyVersionsPort;
+  readonly templates: TemplatesPort;
   readonly directory: DirectoryPort;
   readonly audit: AuditPort;
+  readonly claims: ClaimsPort;
+  readonly approvals: ApprovalsPort;
+  readonly grants: GrantsPort;
+  readonly sealedRequests: SealedRequestsPort;
+  readonly queuedCalls: QueuedCallsPort;
+  readonly outbox: OutboxPort;
+  readonly notificationEndpoints: NotificationEndpointsPort;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { DbClient } from '../client.ts';
 import { fromJsonColumn, namesParser, toJsonColumn } from '../json-column.ts';
 import { decodeTextCursor, rowsToRead, toPage } from '../page.ts';
 import { ADMIN_ROLES, type AdminRecord, type AdminsPort } from '../ports/admins.ts';
+import { DbError } from '../ports/db-error.ts';
 import type { AdminRow } from '../tables.ts';
 import { listsOf, pointsOf, writesOf } from '../transaction.ts';
 import type { RepositoryOptions } from './repository-options.ts';
@@ -47,6 +48,18 @@ export function createAdmins(dbClient: DbClient, { now, newId }: RepositoryOptio
       if (after !== undefined) query = query.where('name', '>', after);
       const rows = await query.orderBy('name').limit(rowsToRead(page)).execute();
       return toPage(rows, page.limit, LIST, { item: toRecord, position: (row) => row.name });
+    },
+
+    async setGroups(name, groups, context) {
+      for (const group of groups) requireText('admins.groups', group);
+      const row = await writesOf(dbClient, context)
+        .updateTable('admins')
+        .set({ groups: toJsonColumn([...new Set(groups)]) })
+        .where('name', '=', name)
+        .returningAll()
+        .executeTakeFirst();
+      if (row === undefined) throw new DbError('not_found', 'no such administrator');
+      return toRecord(row);
     },
 
     async revoke(name, at, context) {

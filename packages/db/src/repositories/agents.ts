@@ -7,13 +7,18 @@ import type { AgentRecord, AgentsPort } from '../ports/agents.ts';
 import { DbError } from '../ports/db-error.ts';
 import type { AgentRow } from '../tables.ts';
 import { listsOf, pointsOf, writesOf } from '../transaction.ts';
+import { createAgentHosts } from './agent-hosts.ts';
 import { createAgentKeys } from './agent-keys.ts';
 import type { RepositoryOptions } from './repository-options.ts';
 
 const LIST = 'agents';
 
 export function createAgents(dbClient: DbClient, options: RepositoryOptions): AgentsPort {
-  return { ...createAgentRows(dbClient, options), ...createAgentKeys(dbClient, options) };
+  return {
+    ...createAgentRows(dbClient, options),
+    ...createAgentKeys(dbClient, options),
+    ...createAgentHosts(dbClient),
+  };
 }
 
 type AgentRowsPort = Pick<AgentsPort, 'create' | 'getById' | 'getByName' | 'listByTenant' | 'update' | 'remove'>;

@@ -57,9 +57,10 @@ export function createSqliteCallJournal(dbClient: DbClient, options: SqliteCallJ
   }
 
   return {
-    commitIntent: (draft) => queue.addIntent(draft),
-    recordOutcome: (draft) => queue.addFollower(OUTCOME, draft),
+    commitIntent: (draft, conditions) => queue.addIntent(draft, conditions),
+    recordOutcome: (draft, settlement) => queue.addFollower(OUTCOME, draft, settlement),
     recordRefusal: (draft) => queue.addFollower(REFUSAL, draft),
+    settling: (requestId) => queue.settling(requestId),
     flush: () => queue.flush(),
     lag: () => queue.lag(),
     recover: () => writer.request<number>({ op: 'journal.recover', now: now() }),

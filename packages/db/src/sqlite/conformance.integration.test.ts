@@ -7,7 +7,10 @@ import { describeCallJournalLeases } from '../conformance/call-journal-leases.ts
 import { describeDirectoryPort } from '../conformance/directory.ts';
 import { describeIntegrationsPort } from '../conformance/integrations.ts';
 import { describePolicyRulesPort } from '../conformance/policy-rules.ts';
+import { describePolicySettingsPort } from '../conformance/policy-settings.ts';
+import { describePolicyVersionsPort } from '../conformance/policy-versions.ts';
 import { describeSecretsPort } from '../conformance/secrets.ts';
+import { describeTemplatesPort } from '../conformance/templates.ts';
 import { describeTenantsPort } from '../conformance/tenants.ts';
 import { describeTransactions } from '../conformance/transactions.ts';
 import { makeSqliteHarness } from './sqlite-harness.fixture.ts';
@@ -20,7 +23,10 @@ describe('SQLite', () => {
   describeAgentsPort(makeHarness);
   describeIntegrationsPort(makeHarness);
   describePolicyRulesPort(makeHarness);
+  describePolicySettingsPort(makeHarness);
+  describePolicyVersionsPort(makeHarness);
   describeSecretsPort(makeHarness);
+  describeTemplatesPort(makeHarness);
   describeDirectoryPort(makeHarness);
   describeAuditPort(makeHarness);
   describeCallJournal(makeHarness);

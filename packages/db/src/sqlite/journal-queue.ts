@@ -1,13 +1,16 @@
+import { type CallSettlement, type IntentConditions, IntentRefused, type OutcomeDraft } from '../ports/call-journal.ts';
 import { DbError } from '../ports/db-error.ts';
-import { JournalRecords, type Settler } from './journal-records.ts';
+import { JournalRecords, type Settler, withOwnBytes } from './journal-records.ts';
 import { JournalSpool } from './journal-spool.ts';
 import {
   INTENT,
   type JournalAnswer,
   type JournalBatch,
   type JournalDraft,
+  OUTCOME,
   REFUSAL,
   type RecordKind,
+  type WireError,
 } from './protocol.ts';
 
 export interface JournalStats {
@@ -18,6 +21,8 @@ export interface JournalStats {
   readonly records: number;
   /** Records that no log can hold, by a fault of ours: malformed, or an intent whose request id is open already. */
   readonly refusedRecords: number;
+  /** Intents whose conditions did not hold. */
+  readonly lostIntents: number;
 }
 
 export interface JournalQueueOptions {
@@ -34,6 +39,10 @@ const RIDE_MS = 20;
 const TURNS_MAX = 3;
 /** Records in one commit, so that none takes long. */
 const BATCH_MAX = 1_024;
+/** Bytes of stored answers in one commit, but for a single longer one. */
+const ANSWER_BYTES_MAX = 4_194_304;
+/** Bytes of stored answers that wait after a failed write. */
+const ANSWER_BYTES_SPOOLED_MAX = 16_777_216;
 const RETRY_MS_FIRST = 20;
 const RETRY_MS_MAX = 1_000;
 
@@ -60,28 +69,42 @@ export class JournalQueue {
   #spool: JournalSpool | undefined;
   #ended: DbError | undefined;
   #flushes: (Settler & { remaining: number })[] = [];
-  readonly #stats = { commits: 0, failedCommits: 0, records: 0, refusedRecords: 0 };
+  /** Request ids of outcomes with a settlement that are not durable yet. */
+  readonly #settling = new Set<string>();
+  readonly #stats = { commits: 0, failedCommits: 0, records: 0, refusedRecords: 0, lostIntents: 0 };
 
   constructor(options: JournalQueueOptions) {
     this.#options = options;
   }
 
-  addIntent(draft: JournalDraft): Promise<void> {
+  addIntent(draft: JournalDraft, conditions?: IntentConditions): Promise<void> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     if (this.#spool?.isFull(draft.tenant)) {
       return Promise.reject(new DbError('unavailable', 'audit records of the tenant wait to be written'));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.add(INTENT, draft, { resolve, reject });
+      this.#waiting.add(INTENT, draft, { resolve, reject }, conditions);
       if (this.#underWay === undefined) this.#schedule();
     });
   }
 
   /** An outcome or a refusal. Never throws. */
-  addFollower(kind: RecordKind, draft: JournalDraft): void {
+  addFollower(kind: RecordKind, draft: JournalDraft, settlement?: CallSettlement): void {
     if (this.#ended !== undefined || this.#spool?.admit(kind, draft) === false) return;
-    this.#waiting.add(kind, draft, undefined);
+    if (settlement === undefined) this.#waiting.add(kind, draft);
+    else this.#addSettling(kind, draft as OutcomeDraft, settlement);
     this.#rideTimer ??= setTimeout(this.#endRide, RIDE_MS).unref();
+  }
+
+  #addSettling(kind: RecordKind, draft: OutcomeDraft, settlement: CallSettlement): void {
+    this.#settling.add(draft.requestId);
+    this.#waiting.add(kind, draft, undefined, withOwnBytes(settlement));
+    if (this.#spool !== undefined) this.#waiting.dropAnswersAbove(ANSWER_BYTES_SPOOLED_MAX);
+  }
+
+  /** Resolves when the outcome of that call is durable; undefined when it is, or none was handed over. */
+  settling(requestId: string): Promise<void> | undefined {
+    return this.#settling.has(requestId) ? this.flush() : undefined;
   }
 
   flush(): Promise<void> {
@@ -153,16 +176,18 @@ export class JournalQueue {
     this.#mustPost = false;
     const batch = this.#takeBatch();
     this.#underWay = batch;
-    this.#options.post({ now: this.#options.now(), kinds: batch.kinds, drafts: batch.drafts }, this.#settle);
+    const { kinds, drafts, effects } = batch;
+    this.#options.post({ now: this.#options.now(), kinds, drafts, effects }, this.#settle);
   }
 
   #takeBatch(): JournalRecords {
-    if (this.#waiting.length <= BATCH_MAX) {
+    const count = this.#waiting.countWithin(BATCH_MAX, ANSWER_BYTES_MAX);
+    if (count === this.#waiting.length) {
       const all = this.#waiting;
       this.#waiting = new JournalRecords();
       return all;
     }
-    const { first, rest } = this.#waiting.split(BATCH_MAX);
+    const { first, rest } = this.#waiting.split(count);
     this.#waiting = rest;
     this.#mustPost = true;
     return first;
@@ -180,8 +205,8 @@ export class JournalQueue {
   #succeed(batch: JournalRecords, { refused }: JournalAnswer): void {
     this.#stats.commits += 1;
     this.#stats.records += batch.length - refused.length;
-    this.#stats.refusedRecords += refused.length;
-    for (const { index, error } of refused) batch.settlers[index]?.reject(new DbError(error.code, error.message));
+    for (const { index, error } of refused) this.#refuse(batch.settlers[index], error);
+    if (batch.effects.size > 0) this.#endSettling(batch);
     // Those that were rejected above are settled; resolving them has no effect.
     for (const settler of batch.settlers) settler?.resolve();
     for (const flush of this.#flushes) {
@@ -193,9 +218,24 @@ export class JournalQueue {
     if (this.#spool !== undefined) this.#endFailing(this.#spool);
   }
 
+  #refuse(settler: Settler | undefined, error: WireError): void {
+    if (error.condition === undefined) this.#stats.refusedRecords += 1;
+    else this.#stats.lostIntents += 1;
+    settler?.reject(
+      error.condition === undefined ? new DbError(error.code, error.message) : new IntentRefused(error.condition),
+    );
+  }
+
+  #endSettling({ kinds, drafts, effects }: JournalRecords): void {
+    for (const index of effects.keys()) {
+      if (kinds[index] === OUTCOME) this.#settling.delete((drafts[index] as OutcomeDraft).requestId);
+    }
+  }
+
   #fail(batch: JournalRecords, cause: DbError): void {
     this.#stats.failedCommits += 1;
     this.#waiting = batch.followersThen(this.#waiting);
+    this.#waiting.dropAnswersAbove(ANSWER_BYTES_SPOOLED_MAX);
     this.#spool ??= this.#spoolOfWaiting();
     const error = new DbError('unavailable', `the audit log cannot be written: ${cause.message}`, cause);
     for (const settler of batch.settlers) settler?.reject(error);

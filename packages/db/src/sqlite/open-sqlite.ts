@@ -21,6 +21,7 @@ const CAPABILITIES: EngineCapabilities = {
   integerType: 'integer',
   countedKey: 'integer primary key',
   jsonType: 'text',
+  bytesType: 'blob',
   clusteredTableEnding: 'strict, without rowid',
   tableEnding: 'strict',
   jsonMember: (column, member) => `${column} ->> '$.${member}'`,

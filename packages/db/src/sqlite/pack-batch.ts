@@ -7,6 +7,7 @@ import {
   OUTCOME,
   type PackedBatch,
   REFUSAL,
+  type RecordEffects,
   type RecordKind,
 } from './protocol.ts';
 
@@ -33,6 +34,8 @@ const INTENT_MEMBERS = namesOf<IntentDraft>({
   attempt: true,
   addresses: true,
   count: true,
+  fingerprint: true,
+  risk: true,
 });
 
 /** In the order of `packOutcome`. */
@@ -50,7 +53,7 @@ const OUTCOME_MEMBERS = namesOf<OutcomeDraft>({
 
 const REFUSAL_MEMBERS = [
   ...INTENT_MEMBERS,
-  ...namesOf<Omit<EntryDraft, keyof IntentDraft>>({
+  ...namesOf<Omit<EntryDraft, keyof IntentDraft | 'versions'>>({
     type: true,
     node: true,
     result: true,
@@ -58,22 +61,31 @@ const REFUSAL_MEMBERS = [
     code: true,
     latencyMs: true,
     argsHash: true,
+    approval: true,
+    grant: true,
   }),
 ];
+const MEMBER_BITS = 30;
+const WITHIN = REFUSAL_MEMBERS.slice(0, MEMBER_BITS);
+const BEYOND = REFUSAL_MEMBERS.slice(MEMBER_BITS);
+
+/** In place of a record's kind: what follows belongs to the record before. */
+const EFFECTS = 3;
 
 const MEMBERS: Record<RecordKind, readonly string[]> = {
   [INTENT]: INTENT_MEMBERS,
   [OUTCOME]: OUTCOME_MEMBERS,
-  [REFUSAL]: REFUSAL_MEMBERS,
+  [REFUSAL]: WITHIN,
 };
 
 type Members = Record<string, unknown>;
 
 /**
  * A batch as one flat list, which structured clone carries at a third of what objects cost it. Each record is a number, of its
- * kind (two bits) and of the members (a bit each) that are not as in the record of that kind before it, and the values of those.
+ * kind (two bits) and of the members (a bit each) that are not as in the record of that kind before it, and the values of those; the few
+ * that have effects are followed by them. A refusal has more members than bits: a second number says which of those beyond.
  */
-export function packBatch({ now, kinds, drafts }: JournalBatch): PackedBatch {
+export function packBatch({ now, kinds, drafts, effects }: JournalBatch): PackedBatch {
   const packed: unknown[] = [now];
   let intent: Partial<IntentDraft> = NOTHING;
   let outcome: Partial<OutcomeDraft> = NOTHING;
@@ -96,8 +108,13 @@ export function packBatch({ now, kinds, drafts }: JournalBatch): PackedBatch {
       refusal = draft;
     }
     packed[head] = (changed << 2) | kind;
+    if (effects.size > 0) packEffects(packed, effects.get(record));
   }
   return packed;
+}
+
+function packEffects(packed: unknown[], effects: RecordEffects | undefined): void {
+  if (effects !== undefined) packed.push(EFFECTS, effects);
 }
 
 const NOTHING = {};
@@ -126,6 +143,8 @@ function packIntent(packed: unknown[], draft: IntentDraft, before: Partial<Inten
   if (draft.attempt !== before.attempt) changed |= add(packed, 18, draft.attempt);
   if (draft.addresses !== before.addresses) changed |= add(packed, 19, draft.addresses);
   if (draft.count !== before.count) changed |= add(packed, 20, draft.count);
+  if (draft.fingerprint !== before.fingerprint) changed |= add(packed, 21, draft.fingerprint);
+  if (draft.risk !== before.risk) changed |= add(packed, 22, draft.risk);
   return changed;
 }
 
@@ -143,8 +162,18 @@ function packOutcome(packed: unknown[], draft: OutcomeDraft, before: Partial<Out
   return changed;
 }
 
+/** The members beyond the bits come first, with the number that says which they are. */
 function packRefusal(packed: unknown[], draft: Members, before: Members): number {
-  return REFUSAL_MEMBERS.reduce((changed, name, bit) => {
+  const beyond = packed.push(0) - 1;
+  packed[beyond] = packMembers(packed, { names: BEYOND, draft, before });
+  return packMembers(packed, { names: WITHIN, draft, before });
+}
+
+function packMembers(
+  packed: unknown[],
+  { names, draft, before }: { names: readonly string[]; draft: Members; before: Members },
+): number {
+  return names.reduce((changed, name, bit) => {
     return draft[name] === before[name] ? changed : changed | add(packed, bit, draft[name]);
   }, 0);
 }
@@ -158,20 +187,37 @@ function add(packed: unknown[], bit: number, value: unknown): number {
 export function unpackBatch(packed: PackedBatch): JournalBatch {
   const kinds: RecordKind[] = [];
   const drafts: JournalDraft[] = [];
+  const effects = new Map<number, RecordEffects>();
   const before: Record<RecordKind, Members> = { ...BLANK };
   for (let next = 1; next < packed.length; ) {
     const head = packed[next++] as number;
-    const kind = (head & 3) as RecordKind;
-    const names = MEMBERS[kind];
-    const draft = { ...before[kind] };
-    for (let changed = head >>> 2; changed !== 0; changed &= changed - 1) {
-      draft[names[31 - Math.clz32(changed & -changed)] as string] = packed[next++];
+    if (head === EFFECTS) {
+      effects.set(drafts.length - 1, packed[next++] as RecordEffects);
+      continue;
     }
+    const kind = (head & 3) as RecordKind;
+    const draft = { ...before[kind] };
+    if (kind === REFUSAL)
+      next = unpackMembers(draft, { packed, next: next + 1, changed: packed[next] as number }, BEYOND);
+    next = unpackMembers(draft, { packed, next, changed: head >>> 2 }, MEMBERS[kind]);
     before[kind] = draft;
     kinds.push(kind);
     drafts.push(draft as unknown as JournalDraft);
   }
-  return { now: packed[0] as number, kinds, drafts };
+  return { now: packed[0] as number, kinds, drafts, effects };
+}
+
+/** Returns where the next record begins. */
+function unpackMembers(
+  draft: Members,
+  { packed, next, changed }: { packed: PackedBatch; next: number; changed: number },
+  names: readonly string[],
+): number {
+  let at = next;
+  for (let bits = changed; bits !== 0; bits &= bits - 1) {
+    draft[names[31 - Math.clz32(bits & -bits)] as string] = packed[at++];
+  }
+  return at;
 }
 
 const BLANK: Record<RecordKind, Members> = {
@@ -184,7 +230,7 @@ function blank(names: readonly string[]): Members {
   return Object.fromEntries(names.map((name) => [name, undefined]));
 }
 
-/** The type makes a member that is missing here an error. At most 30, for they are bits. */
+/** The type makes a member that is missing here an error. At most 30 of intents and outcomes, for they are bits. */
 function namesOf<Draft>(members: { readonly [Name in keyof Required<Draft>]: true }): string[] {
   return Object.keys(members);
 }

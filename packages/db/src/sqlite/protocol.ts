@@ -1,5 +1,11 @@
 import type { EntryDraft } from '@postern/schemas';
-import type { IntentDraft, OutcomeDraft } from '../ports/call-journal.ts';
+import type {
+  CallSettlement,
+  IntentConditions,
+  IntentDraft,
+  LostCondition,
+  OutcomeDraft,
+} from '../ports/call-journal.ts';
 import type { DbErrorCode } from '../ports/db-error.ts';
 
 /** What the main thread and the database workers say to each other. Everything here passes by structured clone. */
@@ -21,11 +27,16 @@ export const REFUSAL = 2;
 export type RecordKind = typeof INTENT | typeof OUTCOME | typeof REFUSAL;
 export type JournalDraft = IntentDraft | OutcomeDraft | EntryDraft;
 
+/** What a record brings besides its entry: conditions with an intent, a settlement with an outcome. */
+export type RecordEffects = IntentConditions | CallSettlement;
+
 export interface JournalBatch {
-  /** Milliseconds since the epoch, for the lease. */
+  /** Milliseconds since the epoch, for the lease, and for all that expires. */
   readonly now: number;
   readonly kinds: readonly RecordKind[];
   readonly drafts: readonly JournalDraft[];
+  /** By the place of the record; most have none. */
+  readonly effects: ReadonlyMap<number, RecordEffects>;
 }
 
 /** See `pack-batch.ts`. */
@@ -57,6 +68,8 @@ export interface Request {
 export interface WireError {
   readonly code: DbErrorCode;
   readonly message: string;
+  /** Of an intent whose conditions did not hold. */
+  readonly condition?: LostCondition;
 }
 
 export type Answer =

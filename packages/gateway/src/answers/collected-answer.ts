@@ -11,6 +11,7 @@ import type { GuardedCall } from '../stages/guard-target.ts';
 import type { CredentialedCall } from '../stages/inject-credential.ts';
 import { type Ending, ForwardRejection, settle } from '../stages/settle.ts';
 import { type Answer, type Completion, decodedBytesMax, hasBody, linkScope } from './answer.ts';
+import { AnswerRecord } from './answer-record.ts';
 import { rewriteLinks } from './rewrite-links.ts';
 import { type WithheldReason, withhold } from './withheld-answer.ts';
 
@@ -38,6 +39,8 @@ export class CollectedAnswer implements Answer {
   /** Of the memory of all bodies; until the document that is made of it has gone out. */
   #heldBytes = 0;
   #collected: CollectedResponse | undefined;
+  /** Of a call with a key: kept for re-sends. */
+  #record: AnswerRecord | undefined;
 
   constructor(client: ClientExchange) {
     this.#client = client;
@@ -53,7 +56,12 @@ export class CollectedAnswer implements Answer {
     this.#call = call.intent.guarded;
     this.#completion = completion;
     this.#matcher = prepareScrub(call);
-    this.#client.response.on('close', this.#onClose).once('close', () => gateway.bodyMemory.give(this.#heldBytes));
+    const { hold } = this.#call.allowed.call.caller.request.event;
+    if (hold?.hasClaim === true) {
+      this.#record = new AnswerRecord(gateway.bodyMemory);
+      hold.record = this.#record;
+    }
+    this.#client.response.on('close', this.#onClose).once('close', this.#giveMemory);
     if (!this.#client.response.destroyed) return true;
     this.#finish({ result: 'not_sent', code: 'client_gone' });
     return false;
@@ -127,6 +135,8 @@ export class CollectedAnswer implements Answer {
     const collected = this.#chunks.concat();
     const body = this.#coding === 'identity' ? (this.#matcher?.scrubBytes(collected) ?? collected) : collected;
     this.#collected = { status: this.#status, headers: this.#headers, body };
+    this.#record?.head(this.#status, this.#headers);
+    this.#record?.add(body);
     this.#finish({ result: 'done', status: this.#status });
   }
 
@@ -138,6 +148,8 @@ export class CollectedAnswer implements Answer {
 
   #onClose = (): void => {
     if (this.#isOver) return;
+    // What has a key is read to its end and kept: the caller may ask for it again.
+    if (this.#record !== undefined) return;
     this.#exchange?.abort();
     this.#finish({ result: 'unknown', code: 'client_gone' });
   };
@@ -148,8 +160,16 @@ export class CollectedAnswer implements Answer {
     this.#completion.resolve();
   }
 
+  /** Once the document that is made of it has gone out, or nobody is there to take it. */
+  #giveMemory = (): void => {
+    if (!this.#isOver && this.#record !== undefined) return;
+    this.#gateway.bodyMemory.give(this.#heldBytes);
+    this.#heldBytes = 0;
+  };
+
   #leave(): void {
     this.#isOver = true;
+    if (this.#client.response.destroyed) this.#giveMemory();
     this.#search?.close();
     this.#client.response.off('close', this.#onClose);
   }

@@ -11,6 +11,17 @@ export function answerJsonText(client: ClientExchange, status: number, text: str
   send(client, status, ['content-type', 'application/json', 'postern-request-id', requestId], text);
 }
 
+/** Answers 204. */
+export function answerEmpty({ response }: ClientExchange, requestId: string): void {
+  response.writeHead(204, ['postern-request-id', requestId, 'cache-control', 'no-store']).end();
+}
+
+/** Answers 202: the call waits for something, and `location` tells how it stands. */
+export function answerAccepted(client: ClientExchange, location: string, document: unknown, requestId: string): void {
+  const headers = ['content-type', 'application/json', 'location', location, 'postern-request-id', requestId];
+  send(client, 202, headers, JSON.stringify(document));
+}
+
 /** Answers with an RFC 9457 problem document. A response that has begun already is cut instead. */
 export function answerProblem(client: ClientExchange, rejection: Rejection, requestId: string): void {
   if (client.response.headersSent) {

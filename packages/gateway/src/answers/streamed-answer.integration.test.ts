@@ -162,10 +162,12 @@ describe('headers', () => {
     expect(headers['keep-alive']).toBe('timeout=65');
   });
 
-  test('a key for one dispatch is answered with none, whatever its letters', async () => {
+  test('a key for one dispatch is answered with what it came to, whatever its letters', async () => {
     expect((await call(gateway, '/to/api/x')).headers['postern-idempotency']).toBeUndefined();
     const answer = await call(gateway, '/to/api/x', { headers: { 'IDEMPOTENCY-key': 'k' } });
-    expect(answer.headers['postern-idempotency']).toBe('none');
+    expect(answer.headers['postern-idempotency']).toBe('stored');
+    const refused = await call(gateway, '/to/none/x', { headers: { 'idempotency-key': 'k' } });
+    expect(refused.headers['postern-idempotency']).toBe('none');
     expect(upstream.requests.at(-1)?.headers['idempotency-key']).toBeUndefined();
   });
 

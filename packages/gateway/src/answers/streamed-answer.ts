@@ -10,9 +10,10 @@ import { scrubHeaders } from '../scrub/scrub-headers.ts';
 import { StreamScrubber } from '../scrub/stream-scrubber.ts';
 import type { GuardedCall } from '../stages/guard-target.ts';
 import type { CredentialedCall } from '../stages/inject-credential.ts';
-import { codeOf, type Ending, ForwardRejection, resultOf, settle } from '../stages/settle.ts';
+import { codeOf, type Ending, ForwardRejection, isRefusedAnswer, resultOf, settle } from '../stages/settle.ts';
 import { quotaFields } from '../stages/spend-quotas.ts';
 import { type Answer, type Completion, decodedBytesMax, hasBody, linkScope } from './answer.ts';
+import { AnswerRecord } from './answer-record.ts';
 import { passTrailers, takesTrailers } from './pass-trailers.ts';
 import { rewriteLinks } from './rewrite-links.ts';
 import { withhold } from './withheld-answer.ts';
@@ -39,6 +40,10 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
   #search: EncodedSearch | undefined;
   #trailers: string[] | undefined;
   #awaitsDrain = false;
+  /** Of a call with a key: what is passed on is kept for re-sends. */
+  #record: AnswerRecord | undefined;
+  /** The client has left, and the answer is read to its end all the same. */
+  #isAlone = false;
   #status: number | undefined;
   #bytesLeft = Number.POSITIVE_INFINITY;
   #isOver = false;
@@ -54,6 +59,11 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
     this.#call = call.intent.guarded;
     this.#completion = completion;
     this.#matcher = prepareScrub(call);
+    const { hold } = this.#call.allowed.call.caller.request.event;
+    if (hold?.hasClaim === true) {
+      this.#record = new AnswerRecord(gateway.bodyMemory);
+      hold.record = this.#record;
+    }
     this.#response.on('close', this.#onClose);
     if (!this.#response.destroyed) return true;
     this.#finish({ result: 'not_sent', code: 'client_gone' });
@@ -75,6 +85,8 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
     // RFC 9110 section 8.6: a 204 has no length, and a client may believe one.
     if (status === 204) removeLength(passed);
     this.#bytesLeft = announcedLength(passed);
+    this.#record?.head(status, passed);
+    if (this.#isAlone) return;
     for (const item of this.#extraHeaders) passed.push(item);
     const { quota } = this.#call.allowed.call.caller.request.event;
     if (quota !== undefined) passed.push(...quotaFields(quota));
@@ -103,11 +115,15 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
   onData(chunk: Uint8Array): boolean {
     if (this.#isOver) return true;
     this.#gateway.onAnswerBytes?.(chunk.byteLength);
-    if (this.#search !== undefined) return this.#search.push(chunk) && !this.#response.writableNeedDrain;
+    if (this.#search !== undefined) return this.#search.push(chunk) && !this.#isFull;
     this.#bytesLeft -= chunk.byteLength;
     const isLast = this.#bytesLeft === 0;
     if (this.#matcher !== undefined) return this.#scrub(this.#matcher, chunk, isLast);
     return isLast ? this.#passLast(chunk) : this.#pass(chunk);
+  }
+
+  get #isFull(): boolean {
+    return !this.#isAlone && this.#response.writableNeedDrain;
   }
 
   #scrub(matcher: EchoMatcher, chunk: Uint8Array, isLast: boolean): boolean {
@@ -121,20 +137,24 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
 
   /** In one write to the socket: what was held is a few bytes, and worth no packet of their own. */
   #passAll(pieces: readonly Uint8Array[]): boolean {
-    if (pieces.length > 1) this.#response.cork();
+    const isOne = pieces.length < 2;
+    if (!isOne) this.#response.cork();
     let isTaken = true;
     for (const piece of pieces) isTaken = this.#pass(piece);
-    if (pieces.length > 1) this.#response.uncork();
+    if (!isOne) this.#response.uncork();
     return isTaken;
   }
 
   /** The last announced byte: body and end go in one write. */
   #passLast(bytes: Uint8Array): true {
-    this.#response.end(bytes);
+    this.#record?.add(bytes);
+    if (!this.#isAlone) this.#response.end(bytes);
     return true;
   }
 
   #passAllAndEnd(pieces: readonly Uint8Array[]): true {
+    for (const piece of pieces) this.#record?.add(piece);
+    if (this.#isAlone) return true;
     const last = pieces.at(-1);
     for (const piece of pieces) if (piece !== last) this.#response.write(piece);
     this.#response.end(last);
@@ -143,6 +163,8 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
 
   /** False when the client has enough: the upstream is resumed when it wants more. */
   #pass(bytes: Uint8Array): boolean {
+    this.#record?.add(bytes);
+    if (this.#isAlone) return true;
     const isTaken = this.#response.write(bytes);
     // Pieces of a search may come while the client is waited for.
     if (!isTaken && !this.#awaitsDrain) {
@@ -160,7 +182,7 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
   }
 
   #end(): void {
-    if (!this.#response.writableEnded) {
+    if (this.#isAlone || !this.#response.writableEnded) {
       if (this.#trailers !== undefined) this.#passTrailers(this.#trailers);
       this.#passAllAndEnd(this.#scrubber?.end() ?? NOTHING_LEFT);
     }
@@ -181,7 +203,7 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
   }
 
   onReady(): void {
-    if (!this.#response.writableNeedDrain) this.#exchange?.resume();
+    if (!this.#isFull) this.#exchange?.resume();
   }
 
   onSearched(): void {
@@ -193,9 +215,9 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
     const { code, result, cause } = withhold(this.#gateway, event, fault);
     this.#gateway.log.error(cause, code, event.requestId);
     this.#exchange?.abort();
-    this.#response.flushHeaders();
+    if (!this.#isAlone) this.#response.flushHeaders();
     this.#cut();
-    this.#finish({ result, status: this.#status, code });
+    this.#finish({ result, status: this.#status, code, isWithheld: true });
   }
 
   onFailure(failure: UpstreamFailure): void {
@@ -207,7 +229,12 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
       return;
     }
     this.#cut();
-    this.#finish({ result: resultOf(failure), status: this.#status, code: codeOf(failure) });
+    this.#finish({
+      result: resultOf(failure),
+      status: this.#status,
+      code: codeOf(failure),
+      isWithheld: isRefusedAnswer(failure),
+    });
   }
 
   /** No last chunk, or too few bytes, tell the client. HTTP/1.0 has neither for a body without length: a reset does. */
@@ -226,6 +253,8 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
   #onClose = (): void => {
     if (this.#isOver) return;
     if (this.#response.writableFinished) return;
+    // What has a key is read to its end and kept: the caller may ask for it again.
+    if (this.#record !== undefined) return this.#goOnAlone();
     this.#exchange?.abort();
     this.#finish({
       result: this.#status === undefined ? 'unknown' : 'failed',
@@ -233,6 +262,12 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
       code: 'client_gone',
     });
   };
+
+  #goOnAlone(): void {
+    this.#isAlone = true;
+    this.#response.off('drain', this.#onDrain);
+    this.#exchange?.resume();
+  }
 
   #finish(ending: Ending): void {
     this.#leave();

@@ -54,7 +54,7 @@ export function withhold(gateway: Gateway, event: WideEvent, reason: WithheldRea
 
 class WithheldAnswer extends ForwardRejection {
   constructor(failure: UpstreamFailure, detail: string) {
-    super(failure);
+    super(failure, true);
     this.message = detail;
   }
 }

@@ -19,9 +19,10 @@ beforeAll(async () => {
     handler: (_request, response) => void response.writeHead(418).end('no'),
   });
   const limits = { requestBytes: LIMIT };
+  const upload = { name: 'upload', methods: ['PUT'], paths: ['/**'], risk: 'low' as const };
   gateway = await startTestGateway({
     integrations: [
-      { name: 'api', baseUrl: upstream.url, network: LOOPBACK, limits },
+      { name: 'api', baseUrl: upstream.url, network: LOOPBACK, limits, actions: [upload] },
       { name: 'eager', baseUrl: eager.url, network: LOOPBACK, limits },
     ],
     rules: [{}, { id: 'no', effect: 'deny', paths: ['/denied'] }],

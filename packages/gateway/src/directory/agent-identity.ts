@@ -1,8 +1,9 @@
 import { BlockList, isIPv6 } from 'node:net';
 import type { AgentKeyRecord, AgentRecord } from '@postern/db/ports';
 import { type KeyScope, trustNumber } from '@postern/schemas';
+import type { AgentHosts } from './known-hosts.ts';
 
-/** An agent as a call sees it: immutable, made once per verified key. */
+/** An agent as a call sees it: made once per verified key, and immutable but for its hosts. */
 export interface AgentIdentity {
   readonly tenant: string;
   readonly id: string;
@@ -20,9 +21,11 @@ export interface AgentIdentity {
   readonly keyExpiresAt: number;
   /** undefined: from anywhere. */
   readonly addresses: BlockList | undefined;
+  /** Shared by all that is known of the agent, and the one thing about it that calls change. */
+  readonly knownHosts: AgentHosts;
 }
 
-export function makeIdentity(key: AgentKeyRecord, agent: AgentRecord): AgentIdentity {
+export function makeIdentity(key: AgentKeyRecord, agent: AgentRecord, knownHosts: AgentHosts): AgentIdentity {
   return {
     tenant: agent.tenant,
     id: agent.id,
@@ -37,6 +40,7 @@ export function makeIdentity(key: AgentKeyRecord, agent: AgentRecord): AgentIden
     scopes: key.scopes,
     keyExpiresAt: key.expiresAt ?? Number.POSITIVE_INFINITY,
     addresses: agent.addresses === undefined ? undefined : compileNetworks(agent.addresses),
+    knownHosts,
   };
 }
 

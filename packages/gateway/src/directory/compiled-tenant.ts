@@ -1,7 +1,7 @@
 import { createTargetCanonicaliser, type TargetCanonicaliser } from '@postern/canonicalizer';
 import { type AppliedCredential, type CompiledCredential, compileCredential } from '@postern/credentials';
-import type { IntegrationRecord, SecretRecord, TenantDirectory } from '@postern/db/ports';
-import { type ActionMatcher, type CompiledPolicy, compileActions, compilePolicy } from '@postern/policy';
+import type { SecretRecord } from '@postern/db/ports';
+import { type ActionMatcher, type CompiledPolicy, compileActions, compilePolicy, policyBundle } from '@postern/policy';
 import {
   compileHeaderPolicy,
   createLane,
@@ -15,8 +15,10 @@ import type { Action, Integration } from '@postern/schemas';
 import { type AllowVerdict, compileTargetPolicy, type TargetPolicy } from '@postern/ssrf-guard';
 import type { CachedSecretReference, Secret } from '@postern/vault';
 import type { OpenedCredential } from '../opened-credential.ts';
+import { compileScorer, type ScorerEndpoint } from '../risk/scorer-endpoint.ts';
 import type { EchoMatcher } from '../scrub/echo-matcher.ts';
 import { compileTokenEndpoint, type TokenEndpoint } from '../tokens/token-endpoint.ts';
+import type { EffectiveDirectory, EffectiveRecord } from './effective-directory.ts';
 import { type FactsRead, factsRead } from './facts-read.ts';
 import { cachedSecret } from './secret-version.ts';
 
@@ -33,6 +35,8 @@ export interface CompiledTenant {
   /** Those that a host leads to, by the first part of it in lower case. */
   readonly hosts: ReadonlyMap<string, CompiledIntegration>;
   readonly secrets: ReadonlyMap<string, TenantSecret>;
+  /** Who else is asked how risky a call is; undefined: nobody. */
+  readonly scorer: ScorerEndpoint | undefined;
 }
 
 /** The integration that the first part of a host names, spelled as ever. */
@@ -70,6 +74,7 @@ export interface TenantSecret {
 export interface CompiledIntegration {
   readonly tenant: string;
   readonly name: string;
+  /** With what its template gives it. */
   readonly spec: Integration;
   /** Identity and version of the record it was made of. */
   readonly source: string;
@@ -98,7 +103,7 @@ export interface CompiledIntegration {
  *
  * @throws PolicyError, CanonicalUrlError, TypeError when the stored configuration is not usable.
  */
-export type CompileTenant = (snapshot: TenantDirectory, former: CompiledTenant | undefined) => CompiledTenant;
+export type CompileTenant = (snapshot: EffectiveDirectory, former: CompiledTenant | undefined) => CompiledTenant;
 
 export function createTenantCompiler(transport: Transport): CompileTenant {
   return (snapshot, former) => {
@@ -106,7 +111,8 @@ export function createTenantCompiler(transport: Transport): CompileTenant {
       const known = former?.integrations.get(record.name);
       return known?.source === sourceOf(record) ? known : compileIntegration(record, transport, known);
     });
-    const policySource = [...snapshot.integrations, ...snapshot.globalRules, ...snapshot.rules].map(sourceOf).join();
+    const rules = [...snapshot.integrations, ...snapshot.globalRules, ...snapshot.rules].map(sourceOf);
+    const policySource = [...rules, `risk@${snapshot.settings.version}`].join();
     const policy = former?.policySource === policySource ? former.policy : compileRules(snapshot);
     return {
       name: snapshot.tenant,
@@ -117,8 +123,21 @@ export function createTenantCompiler(transport: Transport): CompileTenant {
       integrations: new Map(integrations.map((integration) => [integration.name, integration])),
       hosts: byHost(integrations),
       secrets: new Map(snapshot.secrets.map((record) => [record.name, tenantSecret(record)])),
+      scorer: scorerOf(snapshot, transport, former?.scorer),
     };
   };
+}
+
+/** The former one while nothing of it has changed: what is known of its health goes on counting. */
+function scorerOf(
+  { tenant, settings }: EffectiveDirectory,
+  transport: Transport,
+  former: ScorerEndpoint | undefined,
+): ScorerEndpoint | undefined {
+  const { scorer } = settings.risk;
+  if (scorer === null) return undefined;
+  const isSame = former !== undefined && JSON.stringify(former.spec) === JSON.stringify(scorer);
+  return isSame ? former : compileScorer(tenant, scorer, transport);
 }
 
 function tenantSecret(record: SecretRecord): TenantSecret {
@@ -130,20 +149,19 @@ function sourceOf(record: { readonly tenant: string; readonly id: string; readon
   return `${record.tenant}/${record.id}@${record.version}`;
 }
 
-function compileRules(snapshot: TenantDirectory): CompiledPolicy {
-  const bundle = {
+function compileRules(snapshot: EffectiveDirectory): CompiledPolicy {
+  const bundle = policyBundle({
     integrations: snapshot.integrations.map((record) => record.spec),
     rules: snapshot.rules.map((record) => record.spec),
-    global: { rules: snapshot.globalRules.map((record) => record.spec) },
-  };
+    globalRules: snapshot.globalRules.map((record) => record.spec),
+    risk: snapshot.settings.risk,
+  });
   // References were checked when the rules were saved; an agent or integration removed since must not stop the tenant.
-  // Nobody can be asked yet, so risk would only refuse (every PUT, by the default thresholds): it raises outcomes once there are
-  // approvals and the configuration can set its thresholds.
-  return compilePolicy(bundle, { checkReferences: false, riskRaises: false });
+  return compilePolicy(bundle, { checkReferences: false });
 }
 
 function compileIntegration(
-  record: IntegrationRecord,
+  record: EffectiveRecord,
   transport: Transport,
   former: CompiledIntegration | undefined,
 ): CompiledIntegration {
@@ -175,7 +193,7 @@ function compileIntegration(
     headerPolicy: compileHeaderPolicy({
       requestAllow: spec.headers.request.allow,
       responseAllow: spec.headers.response.allow,
-      requestRemoved: credential.writesHeaders,
+      requestRemoved: removedHeaders(spec, credential),
     }),
     lane: createLane({
       transport,
@@ -184,10 +202,19 @@ function compileIntegration(
       baseUrl: spec.baseUrl,
       retry: spec.retry,
       breaker: spec.breaker,
+      limitSignals: spec.limitSignals,
       former: former !== undefined && isSameUpstream(former.spec, spec) ? former.lane : undefined,
     }),
     pinned: new WeakMap(),
   };
+}
+
+/** What the gateway itself writes: the credential's headers, and that of the upstream's own idempotency keys. */
+function removedHeaders({ idempotency }: Integration, credential: CompiledCredential): readonly string[] {
+  const { upstreamHeader } = idempotency;
+  return upstreamHeader === null
+    ? credential.writesHeaders
+    : [...credential.writesHeaders, upstreamHeader.toLowerCase()];
 }
 
 /** Whether what is known of the upstream's health under the former configuration holds under the new one. */

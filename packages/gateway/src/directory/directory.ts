@@ -4,6 +4,8 @@ import type { AgentsPort, DirectoryPort } from '@postern/db/ports';
 import { Rejection } from '@postern/schemas';
 import { type AgentIdentity, makeIdentity } from './agent-identity.ts';
 import type { CompiledIntegration, CompiledTenant, CompileTenant } from './compiled-tenant.ts';
+import { withTemplates } from './effective-directory.ts';
+import { KnownHosts } from './known-hosts.ts';
 
 /** A verified caller and the one version of its tenant's configuration by which its call is judged from begin to end. */
 export interface KnownCaller {
@@ -56,6 +58,7 @@ export class Directory {
   readonly #clock: () => number;
   readonly #slots = new Map<string, Slot>();
   readonly #keys = new Map<string, KnownCaller>();
+  readonly #hosts: KnownHosts;
   readonly #touched = new Map<string, { tenant: string; keyId: string; agentId: string; at: number }>();
   #revision = 0;
   /** Counts words of change; what was read across one is not kept. */
@@ -68,6 +71,7 @@ export class Directory {
   constructor(options: DirectoryOptions) {
     this.#options = options;
     this.#clock = options.clock ?? (() => performance.now());
+    this.#hosts = new KnownHosts(options.agents, options.now);
   }
 
   /** Fails when the store cannot be read. */
@@ -170,8 +174,11 @@ export class Directory {
     if (!this.#options.verifyKey(keyText, found.key.digest, found.key.digestKeyId)) return undefined;
     const tenant = await this.#tenant(found.agent.tenant);
     if (tenant === undefined) return undefined;
+    const hosts = await this.#hosts.hostsOf(found.agent.tenant, found.agent.id).catch((error: unknown) => {
+      throw storeSilent(error);
+    });
     const caller: KnownCaller = {
-      agent: makeIdentity(found.key, found.agent),
+      agent: makeIdentity(found.key, found.agent, hosts),
       tenant,
       lastTouchedMs: this.#keys.get(keyText)?.lastTouchedMs ?? Number.NEGATIVE_INFINITY,
     };
@@ -200,7 +207,8 @@ export class Directory {
         throw storeSilent(error);
       });
       if (snapshot === undefined) return undefined;
-      const compiled = this.#options.compileTenant(snapshot, slot.former);
+      const effective = await withTemplates(snapshot, (error) => this.#options.onError(error, `load tenant ${name}`));
+      const compiled = this.#options.compileTenant(effective, slot.former);
       // Emptied meanwhile: this version serves the calls that wait for it, and the next call loads the newer one.
       if (this.#slots.get(name) !== slot) return compiled;
       slot.compiled = compiled;
@@ -229,8 +237,14 @@ export class Directory {
     this.#touched.set(keyId, { tenant, keyId, agentId, at: this.#options.now() });
   }
 
-  /** Writes when keys were last used; never on a call's path. */
+  /** A call of the agent goes out to the host, which is not new to it from here on. */
+  sawHost(agent: AgentIdentity, host: string): void {
+    this.#hosts.saw(agent, host);
+  }
+
+  /** Writes when keys were last used, and which hosts were called; never on a call's path. */
   async flushTouches(): Promise<void> {
+    await this.#hosts.flush().catch((error: unknown) => this.#options.onError(error, 'write known hosts'));
     if (this.#touched.size === 0) return;
     const uses = [...this.#touched.values()];
     this.#touched.clear();

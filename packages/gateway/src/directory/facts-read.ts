@@ -1,18 +1,15 @@
 import type { CompiledPolicy } from '@postern/policy';
 
-/** What some condition of a policy looks at, of all that costs something to find out. */
+/** What some condition of a policy looks at, of what costs something to find out. The body is of interest always, for the risk in it. */
 export interface FactsRead {
   readonly headers: boolean;
-  readonly body: boolean;
   readonly counts: boolean;
   /** Whether any rule has a condition. */
   readonly conditions: boolean;
 }
 
-export const ALL_FACTS: FactsRead = { headers: true, body: true, counts: true, conditions: true };
+export const ALL_FACTS: FactsRead = { headers: true, counts: true, conditions: true };
 
-/** Risk is scored on the body too. */
-const BODY_FACTS = ['request.body', 'request.bodyInspected', 'risk.score', 'risk.labels'];
 const COUNT_FACTS = ['count.minute', 'count.hour', 'count.day'];
 
 /** Rules in shadow read too. */
@@ -22,7 +19,6 @@ export function factsRead({ rules }: CompiledPolicy): FactsRead {
   };
   return {
     headers: reads(['request.headers']),
-    body: reads(BODY_FACTS),
     counts: reads(COUNT_FACTS),
     conditions: rules.some(({ when }) => when !== undefined),
   };

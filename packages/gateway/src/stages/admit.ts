@@ -46,7 +46,7 @@ export function admit(gateway: Gateway, exchange: ClientExchange, event: WideEve
     throw new Rejection('target_invalid', `The URL may have at most ${URL_BYTES_MAX} bytes.`);
   const fields = checkFields(gateway, rawHeaders, requestLineBytes(request));
   event.correlation = fields.correlation;
-  // Claims do not exist yet, and whoever sends a key must not believe that they do.
+  // Until the key is claimed.
   if (request.headers['idempotency-key'] !== undefined) exchange.response.setHeader('postern-idempotency', 'none');
   if (fields.host === undefined) throw new Rejection('malformed_request', 'The request has no Host field.');
   const absolute = url.startsWith('/') ? undefined : splitAbsolute(url);

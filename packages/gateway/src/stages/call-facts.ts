@@ -1,7 +1,8 @@
 import type { Facts } from '@postern/policy';
 import { filterRequestHeaders } from '@postern/proxy-runtime';
-import { inspectBody } from '../body/inspect-body.ts';
+import { type BodyFacts, inspectBody } from '../body/inspect-body.ts';
 import type { FactsRead } from '../directory/facts-read.ts';
+import { isNewHost } from '../directory/known-hosts.ts';
 import type { Gateway } from '../gateway.ts';
 import type { ResolvedCall } from './resolve.ts';
 
@@ -11,9 +12,13 @@ import type { ResolvedCall } from './resolve.ts';
  */
 export function policyFacts(gateway: Gateway, call: ResolvedCall, reads: FactsRead): Facts {
   const { agent, tenant } = call.caller;
+  const now = gateway.now();
   const sent =
-    reads.headers || reads.body ? filterRequestHeaders(call.rawHeaders, call.integration.headerPolicy) : NO_FIELDS;
-  const body = bodyFacts(call, reads, sent);
+    reads.headers || call.body.kind === 'bytes'
+      ? filterRequestHeaders(call.rawHeaders, call.integration.headerPolicy)
+      : NO_FIELDS;
+  // `explain` is asked with the body, which the call itself would pass unseen.
+  const body = call.action?.body === 'stream' ? NOT_LOOKED_INTO : inspectBody(call.body, sent);
   return {
     tenant: tenant.name,
     agent,
@@ -27,24 +32,16 @@ export function policyFacts(gateway: Gateway, call: ResolvedCall, reads: FactsRe
     },
     integration: call.integration,
     action: call.action,
-    now: gateway.now(),
+    otherActions: call.otherActions,
+    hostIsNew: isNewHost(agent.knownHosts, call.target.host, now),
+    now,
     counts: reads.counts ? countsOf(gateway, call) : undefined,
   };
 }
 
 const NO_FIELDS: readonly string[] = [];
 const NO_HEADERS: Facts['request']['headers'] = [];
-const NOT_LOOKED_INTO = { body: undefined, bodyInspected: false };
-
-function bodyFacts(
-  call: ResolvedCall,
-  reads: FactsRead,
-  sent: readonly string[],
-): { readonly body?: (() => unknown) | undefined; readonly bodyInspected: boolean } {
-  // `explain` is asked with the body, which the call itself would pass unseen.
-  if (!reads.body || call.action?.body === 'stream') return NOT_LOOKED_INTO;
-  return inspectBody(call.body, sent);
-}
+const NOT_LOOKED_INTO: BodyFacts = { bodyInspected: false };
 
 function countsOf(gateway: Gateway, call: ResolvedCall): Facts['counts'] {
   const { caller, integration, action } = call;

@@ -24,7 +24,9 @@ export function forward(gateway: Gateway, credentialed: CredentialedCall, answer
     if (!answer.begin(gateway, credentialed, { resolve, reject })) return;
     const { trace } = credentialed.intent.guarded.allowed.call.caller.request.event;
     if (trace !== undefined) trace.sentMs = performance.now();
-    countCall(gateway, credentialed.intent.guarded.allowed.call);
+    const { call } = credentialed.intent.guarded.allowed;
+    countCall(gateway, call);
+    gateway.directory.sawHost(call.caller.agent, call.target.host);
     answer.attach(startExchange(lane, new ForwardedCall(gateway, credentialed), answer));
   });
 }
@@ -41,6 +43,7 @@ class ForwardedCall implements ExchangeCall {
   readonly target: PinnedTarget;
   readonly request: OutgoingRequest;
   readonly redirectPrefix: string;
+  readonly honoursKeys: boolean;
   readonly #gateway: Gateway;
   readonly #credentialed: CredentialedCall;
 
@@ -48,7 +51,8 @@ class ForwardedCall implements ExchangeCall {
     const { guarded } = credentialed.intent;
     this.target = credentialed.target;
     this.request = credentialed.request;
-    const { caller, integration } = guarded.allowed.call;
+    const { caller, integration, claim } = guarded.allowed.call;
+    this.honoursKeys = claim !== undefined && integration.spec.idempotency.upstreamHeader !== null;
     this.redirectPrefix = linkBase(gateway, caller.request.arrival, integration.name);
     this.#gateway = gateway;
     this.#credentialed = credentialed;

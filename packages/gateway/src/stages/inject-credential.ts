@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { upstreamKey } from '@postern/approvals';
 import type { AppliedCredential, MintingCredential, Signer } from '@postern/credentials';
 import { filterRequestHeaders, type OutgoingRequest, type PinnedTarget } from '@postern/proxy-runtime';
 import { Rejection } from '@postern/schemas';
@@ -179,6 +180,10 @@ function outgoing(gateway: Gateway, call: ResolvedCall): OutgoingRequest {
     else if (event.trace !== undefined) gateway.tracing?.move(event.trace, given);
   }
   headers.push('traceparent', outgoingTraceparent(event, trace));
+  const { upstreamHeader } = call.integration.spec.idempotency;
+  if (upstreamHeader !== null && call.claim !== undefined) {
+    headers.push(upstreamHeader.toLowerCase(), upstreamKey(gateway.upstreamKeyKey, call.claim.scope));
+  }
   return {
     method: call.method,
     pathAndQuery: call.target.pathAndQuery,

@@ -1,8 +1,11 @@
 import { findAgentKeyInHeaders, findAgentKeyText } from '@postern/auth';
 import { type CanonicalTarget, CanonicalUrlError } from '@postern/canonicalizer';
+import type { ApprovalRecord } from '@postern/db/ports';
+import type { ActionMatch } from '@postern/policy';
 import { type Action, Rejection } from '@postern/schemas';
 import type { BodyLimits } from '../body/receive-body.ts';
 import { disposeBody, type RequestBody } from '../body/request-body.ts';
+import type { KeyedCall } from '../claims/keyed-call.ts';
 import { type CompiledIntegration, integrationOfHost } from '../directory/compiled-tenant.ts';
 import type { Gateway } from '../gateway.ts';
 import type { Caller } from './authenticate.ts';
@@ -14,6 +17,14 @@ export interface RequestedCall {
   /** Flat name, value pairs of the caller, before any policy. */
   readonly rawHeaders: readonly string[];
   readonly intent: string | undefined;
+  /** What the call is claimed under: the caller's idempotency key, or that of the approval that is executed. */
+  readonly claimKey?: string | undefined;
+  /** How long the caller would wait for a person's approval. */
+  readonly waitSeconds?: number | undefined;
+  /** `Prefer: respond-async`: the caller will ask for the answer later. */
+  readonly respondsAsync?: boolean | undefined;
+  /** The approval that is executed; its grants alone count. */
+  readonly approval?: ApprovalRecord | undefined;
   /** Makes the target canonical. Throws `CanonicalUrlError`. */
   target(integration: CompiledIntegration): CanonicalTarget;
   /** Brings the body, within the limits. Throws `request_too_large`. */
@@ -27,10 +38,16 @@ export interface ResolvedCall {
   readonly caller: Caller;
   readonly integration: CompiledIntegration;
   readonly action: Action | undefined;
+  /** What else an upstream may take it for, which reads more in the path than is written. */
+  readonly otherActions: ActionMatch<Action>['otherActions'];
   readonly method: string;
   readonly target: CanonicalTarget;
-  readonly rawHeaders: readonly string[];
+  /** Flat pairs; those of the stored request once an approval of it is used. */
+  rawHeaders: readonly string[];
   readonly body: RequestBody;
+  readonly requested: RequestedCall;
+  /** Set by stage 4 for a call with a key, and by stage 6 for the first execution of an approval. */
+  claim: KeyedCall | undefined;
 }
 
 /** RFC 9110 section 9: upper-case here, so that no rule is evaded by spelling. CONNECT and TRACE are never forwarded. */
@@ -42,17 +59,12 @@ export async function resolveCall(gateway: Gateway, caller: Caller, requested: R
   const { event } = caller.request;
   event.integration = requested.integration;
   event.intent = requested.intent;
-  const integration = findIntegration(caller, requested.integration);
-  event.integration = integration.name;
   if (!METHOD.test(requested.method) || requested.method === 'CONNECT' || requested.method === 'TRACE') {
+    findIntegration(caller, requested.integration);
     throw new Rejection('method_not_allowed', 'This method is not forwarded.');
   }
-  event.method = requested.method;
-  const target = canonicalTarget(requested, integration);
-  event.url = `${target.scheme}://${authority(target)}${target.path}`;
-  integration.credential.checkTarget(target.url, requested.rawHeaders);
-  const action = integration.actions(requested.method, target.path);
-  event.action = action?.name;
+  const aimed = aim(caller, requested);
+  const { integration, action } = aimed;
   const limits: BodyLimits = {
     bytesMax: integration.spec.limits.requestBytes,
     spoolFolder: gateway.spoolFolder,
@@ -63,8 +75,45 @@ export async function resolveCall(gateway: Gateway, caller: Caller, requested: R
     disposeBody(body);
     throw keyInRequest('the body');
   }
+  return resolved(caller, requested, aimed, body);
+}
+
+/** The same call under what holds now, with the body that was received. */
+export function resolveAgain(caller: Caller, { requested, body }: ResolvedCall): ResolvedCall {
+  return resolved(caller, requested, aim(caller, requested), body);
+}
+
+type Aimed = Pick<ResolvedCall, 'integration' | 'action' | 'otherActions' | 'target'>;
+
+/** What the call is aimed at. */
+function aim(caller: Caller, requested: RequestedCall): Aimed {
+  const { event } = caller.request;
+  const integration = findIntegration(caller, requested.integration);
+  event.integration = integration.name;
+  event.method = requested.method;
+  const target = canonicalTarget(requested, integration);
+  event.url = `${target.scheme}://${authority(target)}${target.path}`;
+  integration.credential.checkTarget(target.url, requested.rawHeaders);
+  const { action, otherActions } = integration.actions.match(requested.method, target.path);
+  event.action = action?.name;
+  return { integration, action, otherActions, target };
+}
+
+function resolved(caller: Caller, requested: RequestedCall, aimed: Aimed, body: RequestBody): ResolvedCall {
+  const { integration, action, otherActions, target } = aimed;
   const { method, rawHeaders } = requested;
-  return { caller, integration, action, method, target, rawHeaders, body };
+  return {
+    caller,
+    integration,
+    action,
+    otherActions,
+    method,
+    target,
+    rawHeaders,
+    body,
+    requested,
+    claim: undefined,
+  };
 }
 
 function findIntegration(caller: Caller, name: string): CompiledIntegration {

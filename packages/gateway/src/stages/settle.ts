@@ -1,6 +1,8 @@
 import { performance } from 'node:perf_hooks';
+import type { OutcomeDraft } from '@postern/db/ports';
 import type { UpstreamFailure } from '@postern/proxy-runtime';
 import { type ErrorCode, type OutcomeResult, Rejection } from '@postern/schemas';
+import { type FinalProblem, settlementOf } from '../claims/call-hold.ts';
 import type { Gateway } from '../gateway.ts';
 import type { WideEvent } from '../wide-event.ts';
 import { giveQuotaBack } from './spend-quotas.ts';
@@ -10,6 +12,8 @@ export interface Ending {
   readonly result: OutcomeResult;
   readonly status?: number | undefined;
   readonly code?: ErrorCode | 'client_gone' | undefined;
+  /** The upstream answered, and its answer may not be passed on. */
+  readonly isWithheld?: boolean | undefined;
 }
 
 /** Stage 12: the entry that closes the intent. It rides with the next commit and delays nobody. */
@@ -17,7 +21,7 @@ export function settle(gateway: Gateway, event: WideEvent, ending: Ending): void
   event.status = ending.status ?? event.status;
   event.code = ending.code;
   if (ending.result === 'not_sent' && event.quota !== undefined) giveQuotaBack(gateway, event.quota);
-  gateway.journal.recordOutcome({
+  const outcome: OutcomeDraft = {
     tenant: event.tenant as string,
     requestId: event.requestId,
     at: gateway.now(),
@@ -27,7 +31,14 @@ export function settle(gateway: Gateway, event: WideEvent, ending: Ending): void
     latencyMs: Math.round(performance.now() - event.startedMs),
     attempt: event.attempt,
     argsHash: event.argsHash,
-  });
+  };
+  const { hold } = event;
+  if (hold === undefined) gateway.journal.recordOutcome(outcome);
+  else gateway.journal.recordOutcome(outcome, settlementOf(gateway, hold, outcome, finalProblem(ending)));
+}
+
+function finalProblem({ isWithheld, code }: Ending): FinalProblem | undefined {
+  return isWithheld === true && code !== undefined && code !== 'client_gone' ? { code } : undefined;
 }
 
 const UPSTREAM_DETAILS: Record<UpstreamFailure['code'], string> = {
@@ -43,15 +54,23 @@ const UPSTREAM_DETAILS: Record<UpstreamFailure['code'], string> = {
 /** A forward that failed before anything was passed to the caller, with what is known of its effect. */
 export class ForwardRejection extends Rejection {
   readonly result: OutcomeResult;
+  /** An answer came, and it may not be passed on. */
+  readonly isWithheld: boolean;
 
-  constructor(failure: UpstreamFailure) {
+  constructor(failure: UpstreamFailure, isWithheld = isRefusedAnswer(failure)) {
     const own = callersFault(failure);
     super(own?.code ?? failure.code, own?.message ?? UPSTREAM_DETAILS[failure.code], {
       cause: own === undefined ? failure : undefined,
       details: retryHint(failure),
     });
     this.result = resultOf(failure);
+    this.isWithheld = isWithheld;
   }
+}
+
+/** The upstream answered, and its answer is one that nobody is given. */
+export function isRefusedAnswer({ code, sentBytes }: UpstreamFailure): boolean {
+  return sentBytes !== 'none' && (code === 'response_too_large' || code === 'redirect_refused');
 }
 
 /** The code of a failure, as callers and entries are told it. */

@@ -3,7 +3,7 @@ import { rateLimitFields } from '@postern/policy';
 import { Rejection } from '@postern/schemas';
 import type { ClientExchange } from '../client-exchange.ts';
 import type { Gateway } from '../gateway.ts';
-import type { AllowedCall } from './decide.ts';
+import type { AllowedCall } from './seek-approval.ts';
 
 declare const passed: unique symbol;
 

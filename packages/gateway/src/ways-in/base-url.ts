@@ -1,4 +1,5 @@
 import { NAME_PATTERN, Rejection } from '@postern/schemas';
+import { sendReplay } from '../answers/send-replay.ts';
 import { StreamedAnswer } from '../answers/streamed-answer.ts';
 import type { RequestedCall } from '../stages/resolve.ts';
 import { ForwardedRequest } from './forwarded-request.ts';
@@ -22,6 +23,8 @@ export const baseUrl: CallWayIn = {
   answerFor(request): StreamedAnswer {
     return new StreamedAnswer(request.exchange, ['postern-request-id', request.event.requestId]);
   },
+
+  replay: sendReplay,
 };
 
 function endOfName(requestTarget: string): number {

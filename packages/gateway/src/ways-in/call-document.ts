@@ -1,9 +1,11 @@
+import { readPrefer } from '@postern/approvals';
 import { JsonError, parseJsonStrict } from '@postern/canonicalizer';
 import { type ExecuteRequest, executeRequestSchema, Rejection, type ValidationIssue } from '@postern/schemas';
 import type { BodyMemory } from '../body/body-memory.ts';
 import { type BodyLimits, noMemory, receiveBody } from '../body/receive-body.ts';
 import { disposeBody, NO_BODY, type RequestBody } from '../body/request-body.ts';
 import type { Spool } from '../body/spool.ts';
+import { keyOfRequest } from '../claims/read-key.ts';
 import type { Gateway } from '../gateway.ts';
 import type { AdmittedRequest } from '../stages/admit.ts';
 import type { RequestedCall } from '../stages/resolve.ts';
@@ -23,8 +25,23 @@ export async function readCallDocument(request: AdmittedRequest, gateway: Gatewa
     throw new Rejection('unsupported_media_type', 'Send the call as application/json.');
   }
   const document = parseDocument(await receiveDocument(request, gateway));
-  if (document.idempotencyKey !== undefined) request.exchange.response.setHeader('postern-idempotency', 'none');
-  return requestedCall(document);
+  const { headers, headersDistinct } = request.exchange.request;
+  const preferences = headers['prefer'] === undefined ? undefined : readPrefer(headersDistinct['prefer'] ?? []);
+  return {
+    ...requestedCall(document),
+    claimKey: keyOf(document, request),
+    waitSeconds: document.waitSeconds ?? preferences?.waitSeconds,
+    respondsAsync: preferences?.respondAsync === true,
+  };
+}
+
+/** From the document, or from the request's own header; both must say the same. */
+function keyOf({ idempotencyKey }: ExecuteRequest, { exchange }: AdmittedRequest): string | undefined {
+  const ofHeader = keyOfRequest(exchange.request);
+  if (idempotencyKey === undefined) return ofHeader;
+  exchange.response.setHeader('postern-idempotency', 'none');
+  if (ofHeader === undefined || ofHeader === idempotencyKey) return idempotencyKey;
+  throw new Rejection('malformed_request', 'Idempotency-Key and idempotencyKey name two keys; send one.');
 }
 
 /** The document itself is held in memory while it is parsed, and has to find room there. */

@@ -1,8 +1,12 @@
+import type { Answer } from '../answers/answer.ts';
 import { CollectedAnswer, type CollectedResponse } from '../answers/collected-answer.ts';
 import { answerJsonText } from '../answers/documents.ts';
 import type { AdmittedRequest } from '../stages/admit.ts';
-import type { AllowedCall } from '../stages/decide.ts';
+import type { DecidedCall } from '../stages/decide.ts';
+import { hasOwnKey } from '../stages/look-up-claim.ts';
+import type { AllowedCall } from '../stages/seek-approval.ts';
 import { announceQuota } from '../stages/spend-quotas.ts';
+import type { WideEvent } from '../wide-event.ts';
 import { readCallDocument } from './call-document.ts';
 import type { CallWayIn } from './way-in.ts';
 
@@ -14,22 +18,40 @@ export const execute: CallWayIn = {
 
   answerFor: (request) => new CollectedAnswer(request.exchange),
 
-  finish(request, answer, allowed) {
-    const collected = answer instanceof CollectedAnswer ? answer.collected : undefined;
-    if (collected === undefined) return;
-    const { quota } = request.event;
-    if (quota !== undefined) announceQuota(request.exchange, quota);
-    answerJsonText(request.exchange, 200, executeText(request, collected, allowed), request.event.requestId);
-  },
+  finish: finishExecute,
+  replay: replayExecute,
 };
 
-function executeText(request: AdmittedRequest, collected: CollectedResponse, allowed: AllowedCall): string {
-  const { outcome, rule, reason } = allowed.decision;
+export function finishExecute({ exchange, event }: AdmittedRequest, answer: Answer, allowed: AllowedCall): void {
+  const collected = answer instanceof CollectedAnswer ? answer.collected : undefined;
+  if (collected === undefined || exchange.response.destroyed) return;
+  if (event.quota !== undefined) announceQuota(exchange, event.quota);
+  const idempotency = hasOwnKey(allowed) ? 'stored' : 'none';
+  answerJsonText(exchange, 200, executeText(event, collected, allowed, idempotency), event.requestId);
+}
+
+export function replayExecute(
+  { exchange, event }: AdmittedRequest,
+  stored: CollectedResponse,
+  decided: DecidedCall,
+): void {
+  exchange.response.setHeader('postern-idempotency', 'replayed');
+  answerJsonText(exchange, 200, executeText(event, stored, decided, 'replayed'), event.requestId);
+}
+
+type Idempotency = 'none' | 'stored' | 'replayed';
+
+function executeText(
+  event: WideEvent,
+  collected: CollectedResponse,
+  { decision: { outcome, rule, reason } }: DecidedCall,
+  idempotency: Idempotency,
+): string {
   const members = JSON.stringify({
-    requestId: request.event.requestId,
+    requestId: event.requestId,
     status: collected.status,
     headers: headersDocument(collected.headers),
-    idempotency: 'none',
+    idempotency,
     decision: { outcome, rule, reason },
   });
   const body = bodyMember(collected);

@@ -44,9 +44,20 @@ describe('explain', () => {
       rule: 'all',
       reason: expect.any(String),
       hard: false,
-      risk: { score: 0.3, labels: [], factors: [{ name: 'tier:medium', value: 0.3 }] },
+      risk: {
+        score: 0.4,
+        labels: [],
+        factors: [
+          { name: 'tier:medium', value: 0.3 },
+          { name: 'host_is_new', value: 0.1 },
+        ],
+      },
       limits: [],
       errors: [],
+      matched: ['all'],
+      policyVersion: expect.stringMatching(/^[0-9a-f]{64}$/),
+      micros: expect.any(Number),
+      summary: expect.stringContaining('allow: a rule allows this call. Told is all.'),
       action: 'things.write',
       credential: { type: 'bearer', secret: 'token' },
     });

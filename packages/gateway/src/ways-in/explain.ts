@@ -1,13 +1,12 @@
-import { bodyDigest, type Descriptor, DescriptorError, describeCall, fingerprint } from '@postern/canonicalizer';
+import { fingerprint } from '@postern/canonicalizer';
 import { type Explanation, explain as explainByPolicy, type LimitToSpend } from '@postern/policy';
-import { filterRequestHeaders } from '@postern/proxy-runtime';
-import { Rejection } from '@postern/schemas';
 import { answerJson } from '../answers/documents.ts';
-import { disposeBody, NO_BODY, type RequestBody } from '../body/request-body.ts';
+import { disposeBody, NO_BODY } from '../body/request-body.ts';
 import { ALL_FACTS } from '../directory/facts-read.ts';
 import type { Gateway } from '../gateway.ts';
 import { authenticate } from '../stages/authenticate.ts';
-import { pairs, policyFacts } from '../stages/call-facts.ts';
+import { policyFacts } from '../stages/call-facts.ts';
+import { descriptorOf } from '../stages/descriptor-of.ts';
 import { type ResolvedCall, resolveCall } from '../stages/resolve.ts';
 import { readCallDocument } from './call-document.ts';
 import type { ApiWayIn } from './way-in.ts';
@@ -31,7 +30,7 @@ export const explain: ApiWayIn = {
 async function explanation(gateway: Gateway, call: ResolvedCall): Promise<Record<string, unknown>> {
   const { tenant } = call.caller;
   const explained = explainByPolicy(tenant.policy, policyFacts(gateway, call, ALL_FACTS));
-  const { outcome, rule, reason, hard, risk, approval, trace } = explained;
+  const { outcome, rule, reason, hard, risk, approval, matched, policyVersion, micros, summary, trace } = explained;
   const descriptor = descriptorOf(call);
   const { credential } = call.integration;
   return {
@@ -40,6 +39,7 @@ async function explanation(gateway: Gateway, call: ResolvedCall): Promise<Record
     reason,
     hard,
     risk,
+    scorer: tenant.scorer === undefined ? undefined : SCORER_NOT_ASKED,
     approval,
     action: call.action?.name ?? null,
     descriptor,
@@ -47,9 +47,19 @@ async function explanation(gateway: Gateway, call: ResolvedCall): Promise<Record
     credential: { type: credential.type, secret: credential.secretName ?? null },
     limits: await limitsNow(gateway, tenant.name, explained.limits),
     errors: explained.errors,
+    matched,
+    policyVersion,
+    micros,
+    summary,
     trace,
   };
 }
+
+/** What explain asks has an effect: it costs, it is recorded, and excerpts of the call leave the house. */
+const SCORER_NOT_ASKED = {
+  asked: false,
+  words: 'The risk scorer is asked about calls alone, and was not asked here: it may raise the score, never lower it.',
+};
 
 /** The rate limits that the call would have to pass, and what is left of them; nothing is spent. */
 async function limitsNow(gateway: Gateway, tenant: string, limits: Explanation['limits']): Promise<object[]> {
@@ -59,40 +69,4 @@ async function limitsNow(gateway: Gateway, tenant: string, limits: Explanation['
     const verdict = verdicts[place];
     return { ...limit, remaining: verdict?.remaining, resetSeconds: verdict?.resetSeconds };
   });
-}
-
-/** The canonical form of the call: what approvals and idempotency compare. */
-export function descriptorOf(call: ResolvedCall): Descriptor {
-  const { caller, integration } = call;
-  try {
-    return describeCall(
-      {
-        kind: 'http',
-        tenant: caller.tenant.name,
-        agent: caller.agent.name,
-        action: call.action ?? null,
-        method: call.method,
-        url: call.target.url,
-        headers: pairs(filterRequestHeaders(call.rawHeaders, integration.headerPolicy)),
-        bodyDigest: digestOf(call.body),
-      },
-      { name: integration.name, credential: integration.credential.secretName ?? null },
-    );
-  } catch (error) {
-    if (!(error instanceof DescriptorError)) throw error;
-    throw new Rejection('target_invalid', `The call cannot be described: ${error.message}.`, { cause: error });
-  }
-}
-
-function digestOf(body: RequestBody): string | null {
-  switch (body.kind) {
-    case 'none':
-      return null;
-    case 'bytes':
-      return bodyDigest(body.bytes);
-    case 'spooled':
-      return body.spool.seal();
-    case 'stream':
-      return null;
-  }
 }

@@ -1,7 +1,9 @@
 import { Rejection } from '@postern/schemas';
 import type { AdmittedRequest } from '../stages/admit.ts';
+import { APPROVALS_PREFIX, approval } from './approvals.ts';
 import { baseUrl } from './base-url.ts';
 import { execute } from './execute.ts';
+import { executeApproval, executedId } from './execute-approval.ts';
 import { explain } from './explain.ts';
 import { healthz, readyz } from './health.ts';
 import { integrations } from './integrations.ts';
@@ -24,6 +26,14 @@ const ROUTES: Readonly<Record<string, Route>> = {
   '/readyz': { methods: ['GET', 'HEAD'], wayIn: readyz },
 };
 
+/** Of an approval, by its id. */
+function routeBelow(path: string): Route | undefined {
+  if (!path.startsWith(APPROVALS_PREFIX)) return undefined;
+  if (executedId(path) !== undefined) return { methods: ['POST'], wayIn: executeApproval };
+  const id = path.slice(APPROVALS_PREFIX.length);
+  return id === '' || id.includes('/') ? undefined : { methods: ['GET', 'HEAD', 'DELETE'], wayIn: approval };
+}
+
 /** @throws Rejection `not_found`, `method_not_allowed`. */
 export function findWayIn(request: AdmittedRequest): WayIn {
   const { requestTarget, method } = request;
@@ -31,7 +41,7 @@ export function findWayIn(request: AdmittedRequest): WayIn {
   if (requestTarget.startsWith('/to/')) return isForUs(request) ? lastHop : baseUrl;
   const mark = requestTarget.indexOf('?');
   const path = mark < 0 ? requestTarget : requestTarget.slice(0, mark);
-  const route = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined;
+  const route = Object.hasOwn(ROUTES, path) ? ROUTES[path] : routeBelow(path);
   if (route === undefined)
     throw new Rejection('not_found', 'Calls go to /to/{integration}/{path} or to POST /v1/execute.');
   if (!route.methods.includes(method))

@@ -1,15 +1,17 @@
+import { readPrefer } from '@postern/approvals';
 import type { CanonicalTarget } from '@postern/canonicalizer';
 import { Rejection } from '@postern/schemas';
 import { type BodyLimits, receiveBody } from '../body/receive-body.ts';
 import type { RequestBody } from '../body/request-body.ts';
 import { streamBody } from '../body/streamed-body.ts';
+import { keyOfRequest } from '../claims/read-key.ts';
 import type { ClientExchange } from '../client-exchange.ts';
 import type { CompiledIntegration } from '../directory/compiled-tenant.ts';
 import type { AdmittedRequest } from '../stages/admit.ts';
 import type { RequestedCall } from '../stages/resolve.ts';
 import type { WideEvent } from '../wide-event.ts';
 import { readIntent } from './intent-field.ts';
-import { prefersAsynchronous, withoutOwnPreferences } from './own-preferences.ts';
+import { withoutOwnPreferences } from './own-preferences.ts';
 
 /** A caller's request that is forwarded as it is. */
 export class ForwardedRequest implements RequestedCall {
@@ -17,6 +19,9 @@ export class ForwardedRequest implements RequestedCall {
   readonly method: string;
   readonly rawHeaders: readonly string[];
   readonly intent: string | undefined;
+  readonly claimKey: string | undefined;
+  readonly waitSeconds: number | undefined;
+  readonly respondsAsync: boolean;
   readonly #exchange: ClientExchange;
   readonly #event: WideEvent;
   readonly #pathAndQuery: string;
@@ -25,6 +30,10 @@ export class ForwardedRequest implements RequestedCall {
   constructor(request: AdmittedRequest, integration: string, pathAndQuery: string) {
     const { exchange, rawHeaders } = request;
     const isPreferring = exchange.request.headers['prefer'] !== undefined;
+    const preferences = isPreferring ? readPrefer(exchange.request.headersDistinct['prefer'] ?? []) : undefined;
+    this.claimKey = keyOfRequest(exchange.request);
+    this.waitSeconds = preferences?.waitSeconds;
+    this.respondsAsync = preferences?.respondAsync === true;
     this.integration = integration;
     this.method = request.method;
     this.rawHeaders = isPreferring ? withoutOwnPreferences(rawHeaders) : rawHeaders;
@@ -43,9 +52,8 @@ export class ForwardedRequest implements RequestedCall {
   }
 
   streamedBody({ bytesMax }: BodyLimits): RequestBody {
-    const { headers } = this.#exchange.request;
-    if (headers['idempotency-key'] !== undefined) throw noStream('an idempotency key');
-    if (prefersAsynchronous(headers['prefer'])) throw noStream('an asynchronous answer');
+    if (this.claimKey !== undefined) throw noStream('an idempotency key');
+    if (this.respondsAsync) throw noStream('an asynchronous answer');
     return streamBody(this.#exchange, bytesMax, (digest) => {
       this.#event.argsHash = digest;
     });

@@ -1,3 +1,4 @@
+import { sendReplay } from '../answers/send-replay.ts';
 import { StreamedAnswer } from '../answers/streamed-answer.ts';
 import type { Arrival } from '../arrival-hosts.ts';
 import type { AdmittedRequest } from '../stages/admit.ts';
@@ -17,6 +18,8 @@ export const wholeHost: CallWayIn = {
   answerFor(request: AdmittedRequest): StreamedAnswer {
     return new StreamedAnswer(request.exchange, ['postern-request-id', request.event.requestId]);
   },
+
+  replay: sendReplay,
 };
 
 function integrationOf(arrival: Arrival): string {

@@ -148,7 +148,7 @@ function readBody(source: ConditionFacts, position: number): Value {
 }
 
 /** The body of the call; read at most once, and by nobody when no one asks. */
-function bodyOf(source: ConditionFacts): InspectedBody {
+export function bodyOf(source: ConditionFacts): InspectedBody {
   source.body ??= inspectBody(source.facts.request);
   return source.body;
 }

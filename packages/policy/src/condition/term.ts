@@ -1,5 +1,6 @@
 import type { ConditionFacts } from './condition-facts.ts';
 import { Fault, STEPS_MAX } from './fault.ts';
+import type { OtherReading } from './readings-of-call.ts';
 import type { Value } from './value.ts';
 
 /** A compiled part of an expression: its value for a call. Throws `Fault`. */
@@ -11,6 +12,8 @@ export interface Evaluation {
   stepsLeft: number;
   /** Values of the variables of `all`, `exists`, `map` and `filter`, by depth. */
   readonly locals: Value[];
+  /** Of the same call; found out when the first condition is judged. */
+  otherReadings: readonly OtherReading[] | undefined;
 }
 
 /** What it costs that a fault is thrown and absorbed. */

@@ -2,7 +2,7 @@ import { TRUST_LEVELS } from '@postern/schemas';
 import type { AgentFacts } from '../agent-selectors.ts';
 import type { ActionFacts, CountFacts, Facts, HeaderFacts, ToolFacts } from '../call.ts';
 import type { PolicyBundle } from '../compile-policy.ts';
-import { type ActionPatterns, matchAction } from '../match-action.ts';
+import { type ActionPatterns, compileActions } from '../match-action.ts';
 import { PolicyError } from '../policy-error.ts';
 import { isRecord } from '../read-fields.ts';
 
@@ -46,7 +46,9 @@ export function factsOfCall(bundle: PolicyBundle, call: unknown): Facts {
   const integration = namedItem(bundle.integrations, call['integration'], 'integration');
   const method = textOf(call['method'] ?? 'GET', 'method');
   const url = urlOf(integration, call);
-  const body = call['body'] ?? call['form'] ?? null;
+  const { action, otherActions } = actionsOf(integration, call, method, url.pathname);
+  // A body that passes as it comes is never looked into.
+  const isStreamed = isRecord(action) && action['body'] === 'stream';
   return {
     tenant: typeof call['tenant'] === 'string' ? call['tenant'] : 'default',
     agent: agentOf(bundle, call['agent']),
@@ -54,11 +56,12 @@ export function factsOfCall(bundle: PolicyBundle, call: unknown): Facts {
       method,
       url: url.href,
       headers: (call['headers'] ?? {}) as HeaderFacts,
-      body,
-      bodyInspected: call['bodyInspected'] !== false,
+      body: isStreamed ? undefined : (call['body'] ?? call['form'] ?? null),
+      bodyInspected: !isStreamed && call['bodyInspected'] !== false,
     },
     integration: { name: textOf(integration['name'], 'integration') },
-    action: actionOf(integration, call, method, url.pathname),
+    action,
+    otherActions,
     now: timeOf(call['at']),
     tool: (call['tool'] ?? undefined) as ToolFacts | undefined,
     risk: (call['risk'] ?? undefined) as Facts['risk'],
@@ -80,7 +83,8 @@ function textOf(value: unknown, field: string): string {
 
 function agentOf({ agents }: PolicyBundle, agent: unknown): AgentFacts {
   const source = isRecord(agent) ? agent : namedItem(agents, agent, 'agent');
-  const { trust = 'untrusted', roles, environment } = source;
+  // Absent, it is what it is in a configuration.
+  const { trust = 'low', roles, environment } = source;
   const level = typeof trust === 'number' ? trust : (TRUST_LEVELS as readonly unknown[]).indexOf(trust);
   if (level < 0) throw new NotACall(`call.agent.trust must be ${TRUST_LEVELS.join(', ')} or 0 to 4`);
   return {
@@ -94,7 +98,9 @@ function agentOf({ agents }: PolicyBundle, agent: unknown): AgentFacts {
 function urlOf(integration: Record<string, unknown>, call: Record<string, unknown>): URL {
   const { url: whole, path, query } = call;
   const text =
-    typeof whole === 'string' ? whole : `${textOf(integration['baseUrl'], 'integration')}${textOf(path, 'path')}`;
+    typeof whole === 'string'
+      ? whole
+      : textOf(integration['baseUrl'], 'integration').replace(/\/$/, '') + textOf(path, 'path');
   const url = URL.parse(text);
   if (url === null) throw new NotACall('call.url or call.path makes no URL');
   for (const [name, values] of Object.entries(isRecord(query) ? query : {})) {
@@ -103,17 +109,19 @@ function urlOf(integration: Record<string, unknown>, call: Record<string, unknow
   return url;
 }
 
-function actionOf(
+function actionsOf(
   integration: Record<string, unknown>,
   call: Record<string, unknown>,
   method: string,
   path: string,
-): ActionFacts | undefined {
+): Pick<Facts, 'action' | 'otherActions'> {
   const { actions = [] } = integration;
-  if (!Array.isArray(actions)) return undefined;
-  if (call['action'] !== undefined) return namedItem(actions, call['action'], 'action') as unknown as ActionFacts;
+  if (!Array.isArray(actions)) return {};
+  if (call['action'] !== undefined) {
+    return { action: namedItem(actions, call['action'], 'action') as unknown as ActionFacts };
+  }
   try {
-    return matchAction(actions as readonly ActionPatterns[], method, path);
+    return compileActions(actions as readonly ActionPatterns[]).match(method, path);
   } catch (cause) {
     if (!(cause instanceof PolicyError)) throw cause;
     throw new NotACall(`the actions of the integration are invalid: ${cause.message}`, { cause });

@@ -1,5 +1,6 @@
 import { compilePolicy, type PolicyBundle } from '../compile-policy.ts';
-import { type Decision, decide } from '../decide.ts';
+import type { Decision } from '../decide.ts';
+import { type Explanation, explain } from '../explain.ts';
 import { isRecord } from '../read-fields.ts';
 import { factsOfCall, NotACall } from './facts-of-call.ts';
 
@@ -15,8 +16,8 @@ export interface PolicyTestResult {
   readonly isPassed: boolean;
   /** What was expected and did not come, in words; empty for a passed test. */
   readonly problems: readonly string[];
-  /** Undefined where the call could not be made of what the test says. */
-  readonly decision: Decision | undefined;
+  /** With every rule in words. Undefined where the call could not be made of what the test says. */
+  readonly decision: Explanation | undefined;
 }
 
 /** What a test can expect; of what it leaves out anything goes. */
@@ -50,7 +51,7 @@ export function runPolicyTests(bundle: PolicyBundle, tests: unknown): PolicyTest
     const problems = formProblems(test);
     if (problems.length > 0 || !isRecord(test)) return { name, isPassed: false, problems, decision: undefined };
     try {
-      const decision = decide(policy, factsOfCall(bundle, test['call']));
+      const decision = explain(policy, factsOfCall(bundle, test['call']));
       const missed = missedExpectations(test['expect'], decision);
       return { name, isPassed: missed.length === 0, problems: missed, decision };
     } catch (thrown) {

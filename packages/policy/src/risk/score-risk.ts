@@ -55,7 +55,7 @@ export function assessRisk(facts: Facts, body: InspectedBody): RiskBounds {
   const given = givenRisk(facts.risk);
   const { texts, isPartial } = argumentTexts(facts, body.isInspected === false ? undefined : body.value);
   const labels: readonly string[] = labelsOf(texts);
-  const base = baseTenths(facts);
+  const base = baseTenths(riskiestAction(facts), facts.request.method);
   const fromLabels = Math.min(labels.length * LABEL_TENTHS, LABELS_TENTHS_MAX);
   const fromHost = facts.hostIsNew === true ? NEW_HOST_TENTHS : 0;
   const own = Math.min(10, base + fromLabels + fromHost) / 10;
@@ -72,9 +72,10 @@ export function assessRisk(facts: Facts, body: InspectedBody): RiskBounds {
 }
 
 function factorsOf(facts: Facts, labels: readonly string[]): RiskFactor[] {
-  const { action, request } = facts;
-  const base = action?.risk === undefined ? `method:${request.method}` : `tier:${action.risk}`;
-  const factors: RiskFactor[] = [{ name: base, value: baseTenths(facts) / 10 }];
+  const { method } = facts.request;
+  const action = riskiestAction(facts);
+  const base = action?.risk === undefined ? `method:${method}` : `tier:${action.risk}`;
+  const factors: RiskFactor[] = [{ name: base, value: baseTenths(action, method) / 10 }];
   for (const [position, label] of labels.entries()) {
     const isCounted = (position + 1) * LABEL_TENTHS <= LABELS_TENTHS_MAX;
     factors.push({ name: `label:${label}`, value: isCounted ? LABEL_TENTHS / 10 : 0 });
@@ -87,7 +88,8 @@ function factorsOf(facts: Facts, labels: readonly string[]): RiskFactor[] {
 export function highestRisk(facts: Facts): number {
   if (facts.risk !== undefined && facts.risk !== null) return 1;
   const labels = hasArguments(facts) ? LABELS_TENTHS_MAX : 0;
-  return Math.min(10, baseTenths(facts) + labels + NEW_HOST_TENTHS) / 10;
+  const fromHost = facts.hostIsNew === undefined || facts.hostIsNew === false ? 0 : NEW_HOST_TENTHS;
+  return Math.min(10, baseTenths(riskiestAction(facts), facts.request.method) + labels + fromHost) / 10;
 }
 
 function hasArguments({ request, tool }: Facts): boolean {
@@ -95,10 +97,20 @@ function hasArguments({ request, tool }: Facts): boolean {
   return request.query !== undefined || (tool !== undefined && tool !== null) || request.url.includes('?');
 }
 
-function baseTenths({ action, request }: Facts): number {
+/** The action of all that the call may be whose base is the highest. */
+function riskiestAction({ action, otherActions, request }: Facts): Facts['action'] {
+  if (otherActions === undefined) return action;
+  let riskiest = action;
+  for (const other of otherActions) {
+    if (baseTenths(other.action, request.method) > baseTenths(riskiest, request.method)) riskiest = other.action;
+  }
+  return riskiest;
+}
+
+function baseTenths(action: Facts['action'], method: string): number {
   // A tier that nobody knows is no reason for less care.
   if (action?.risk !== undefined) return TIER_TENTHS.get(action.risk) ?? HIGH_TIER_TENTHS;
-  return METHOD_TENTHS.get(request.method) ?? OTHER_METHOD_TENTHS;
+  return METHOD_TENTHS.get(method) ?? OTHER_METHOD_TENTHS;
 }
 
 /** The score that came with the facts; what is no score from 0 to 1 is read as the highest. */

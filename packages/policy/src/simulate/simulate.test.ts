@@ -55,12 +55,62 @@ describe('simulate', () => {
         id: undefined,
         before: ['deny', 'allow'],
         after: ['deny', 'allow'],
-        rules: [
-          { policy: 'current', rule: 'small', message: 'reads a value that was not kept' },
-          { policy: 'draft', rule: 'small', message: 'reads a value that was not kept' },
-        ],
+        rules: ['current', 'draft'].map((policy) => {
+          const message = index === 0 ? 'reads request.body, not kept of this call' : 'reads a value that was not kept';
+          return { policy, rule: 'small', message };
+        }),
       })),
     );
+  });
+
+  it('takes what was decided then for what the current policy says, where that is known', () => {
+    const decided = { outcome: 'allow', rule: 'small' } as const;
+    const calls = [call(UNKEPT, { decided }), call(UNKEPT, { decided: { outcome: 'deny', rule: null } })];
+    expect(simulate(policy([small]), policy([allow]), calls)).toMatchObject({
+      unchanged: 1,
+      changed: [{ index: 1, before: told('deny', null), after: told('allow', 'allow') }],
+    });
+    expect(simulate(policy([small]), policy([small]), calls).undetermined).toMatchObject([
+      { before: ['allow'], after: ['deny', 'allow'], rules: [{ policy: 'draft' }] },
+      { before: ['deny'], after: ['deny', 'allow'], rules: [{ policy: 'draft' }] },
+    ]);
+  });
+
+  it('is sure of a change that no risk undoes, and not of what it changes to', () => {
+    const risk = { review: 0.5, deny: 0.9 };
+    const of = (method: string) => [call(UNKEPT, { request: { ...call(UNKEPT).request, method } })];
+    // At most 0.7 with all labels: a person would be asked, but nobody would deny it.
+    expect(simulate(policy([], risk), policy([allow], risk), of('GET')).changed).toMatchObject([
+      {
+        before: told('deny', null),
+        after: { outcome: 'allow', rule: 'allow', possible: ['allow', 'require_approval'] },
+      },
+    ]);
+    expect(simulate(policy([], risk), policy([allow], risk), of('POST'))).toMatchObject({
+      changed: [],
+      undetermined: [{ before: ['deny'], after: ['allow', 'require_approval', 'deny'] }],
+    });
+    // A condition that reads what was not kept is told apart, though it changes anyhow.
+    const asked = { id: 'ask', effect: 'require_approval', when: 'request.body.a == 1' };
+    const closed = policy([{ ...allow, effect: 'require_approval' }, asked, { ...asked, id: 'no', effect: 'deny' }]);
+    expect(simulate(policy([allow]), closed, of('GET')).undetermined).toHaveLength(1);
+  });
+
+  it('names what was not kept', () => {
+    const unkept = call(UNKEPT, { agent: { name: 'coder', roles: UNKEPT, trust: UNKEPT }, counts: UNKEPT });
+    const rules = [
+      { id: 'a', effect: 'allow', when: 'count.day > 3 && "x" in agent.roles && request.body.a == 1' },
+      { id: 'b', effect: 'allow', agents: ['role:x', 'trust>=low', 'environment:dev'] },
+    ];
+    expect(judgeRecorded(policy(rules), unkept).undetermined).toEqual([
+      { rule: 'a', message: 'reads count.day, agent.roles, request.body, not kept of this call' },
+      { rule: 'b', message: 'selects agents by role, trust, not kept of this call' },
+    ]);
+  });
+
+  it('knows that any trust is at least untrusted', () => {
+    const facts = call(null, { agent: { name: 'coder', roles: [], trust: UNKEPT } });
+    expect(judgeRecorded(policy([{ ...allow, agents: ['trust>=untrusted'] }]), facts).possible).toEqual(['allow']);
   });
 
   it('is sure of a call where a stronger rule, or the rest of the condition, decides without it', () => {
@@ -148,6 +198,19 @@ describe('simulate', () => {
     ]);
   });
 
+  it.each([
+    [0.5, 0.5, ['allow']],
+    [0.5, 0.4, ['allow', 'require_approval']],
+    [0.55, 0.5, ['allow', 'require_approval']],
+    [0.1, 0.5, ['allow']],
+  ])('is sure that a score below %d does not reach a threshold of %d, or not', (riskBelow, review, possible) => {
+    const recorded = call(UNKEPT, { risk: UNKEPT, riskBelow, hostIsNew: UNKEPT });
+    expect(judgeRecorded(policy([allow], { review, deny: 0.9 }), recorded).possible).toEqual(possible);
+    // A score that was kept is what counts.
+    const kept = { ...recorded, risk: 0.95 };
+    expect(judgeRecorded(policy([allow], { review, deny: 0.9 }), kept).possible).toEqual(['deny']);
+  });
+
   it('leaves limits and rules in shadow out', () => {
     const limit = { requests: 1, perSeconds: 1 };
     const draft = policy([
@@ -164,7 +227,7 @@ describe('simulate', () => {
   });
 });
 
-function told(outcome: string, rule: string) {
+function told(outcome: string, rule: string | null) {
   return { outcome, rule };
 }
 
@@ -177,6 +240,7 @@ const conditions = fc.constantFrom(
   'has(request.body.c)',
   'request.body.c == 1',
   'risk.score > 0.4',
+  'request.segments.size() > 1 && request.body.a > 1',
 );
 const rules = fc
   .array(
@@ -184,7 +248,8 @@ const rules = fc
       effect: fc.constantFrom('allow', 'deny', 'require_approval'),
       when: conditions,
       agents: fc.constantFrom(undefined, ['role:r'], ['trust>=3'], ['coder'], ['other']),
-      actions: fc.constantFrom(undefined, ['act']),
+      actions: fc.constantFrom(undefined, ['act'], ['other'], ['act', 'other']),
+      paths: fc.constantFrom(undefined, ['/a/b'], ['/a/*']),
     }),
     { maxLength: 5 },
   )
@@ -199,12 +264,17 @@ describe('a recorded call', () => {
       trust: fc.integer({ min: 0, max: 4 }),
       roles: fc.subarray(['r', 's']),
       approval: fc.constantFrom('none', 'required'),
+      others: fc.array(fc.record({ approval: fc.constantFrom('none', 'required'), isBySplit: fc.boolean() }), {
+        maxLength: 1,
+      }),
+      path: fc.constantFrom('/a', '/a/b', '/a%252fb', '/a%2fb', '/A/b;x=1'),
     })
-    .map(({ a, b, trust, roles, approval }) =>
+    .map(({ a, b, trust, roles, approval, others, path }) =>
       factsOf({
         agent: { trust, roles },
         action: { name: 'act', approval },
-        request: { method: 'POST', body: { a, b }, bodyInspected: true },
+        otherActions: others.map(({ isBySplit, ...other }) => ({ action: { name: 'other', ...other }, isBySplit })),
+        request: { method: 'POST', url: `https://api.github.com${path}`, body: { a, b }, bodyInspected: true },
       }),
     );
   const risks = fc.constantFrom({ review: 0.5, deny: 0.9 }, { review: 0.3, deny: 0.5 }, undefined);
@@ -238,7 +308,7 @@ describe('a recorded call', () => {
         } as RecordedFacts;
         expect(judgeRecorded(compiled, recorded).possible).toContain(decide(compiled, facts).outcome);
       }),
-      { numRuns: 1500 },
+      { numRuns: 2500 },
     );
   });
 });

@@ -1,7 +1,7 @@
 import type { Outcome } from '@postern/schemas';
 import type { CompiledPolicy } from '../compile-policy.ts';
-import { judgeRecorded, type RecordedVerdict, type Undetermined } from './judge-recorded.ts';
-import type { RecordedFacts } from './recorded-facts.ts';
+import { type ChangedOutcome, compareRecorded, type OpenRule } from './compare-recorded.ts';
+import type { RecordedFacts, ToldOutcome } from './recorded-facts.ts';
 
 /** What a draft would have changed. Every call is in exactly one of `unchanged`, `changed` and `undetermined`. */
 export interface Simulation {
@@ -15,11 +15,6 @@ export interface Simulation {
   readonly undetermined: readonly UndeterminedCall[];
 }
 
-export interface ToldOutcome {
-  readonly outcome: Outcome;
-  readonly rule: string | null;
-}
-
 interface PlacedCall {
   /** Place among the recorded calls, from 0. */
   readonly index: number;
@@ -28,7 +23,7 @@ interface PlacedCall {
 
 export interface ChangedCall extends PlacedCall {
   readonly before: ToldOutcome;
-  readonly after: ToldOutcome;
+  readonly after: ChangedOutcome;
 }
 
 export interface ChangeByRule {
@@ -44,7 +39,7 @@ export interface UndeterminedCall extends PlacedCall {
   /** All outcomes it can have had. */
   readonly before: readonly Outcome[];
   readonly after: readonly Outcome[];
-  readonly rules: readonly (Undetermined & { readonly policy: 'current' | 'draft' })[];
+  readonly rules: readonly OpenRule[];
 }
 
 /**
@@ -57,26 +52,15 @@ export function simulate(current: CompiledPolicy, draft: CompiledPolicy, calls: 
   let index = 0;
   for (const facts of calls) {
     const place = { index, id: facts.id };
-    const before = judgeRecorded(current, facts);
-    const after = judgeRecorded(draft, facts);
-    if (before.possible.length > 1 || after.possible.length > 1) {
-      const rules = [...openRules(before, 'current'), ...openRules(after, 'draft')];
-      undetermined.push({ ...place, before: before.possible, after: after.possible, rules });
-    } else if (before.verdict.outcome !== after.verdict.outcome) {
-      changed.push({ ...place, before: toldOutcome(before), after: toldOutcome(after) });
+    const told = compareRecorded(current, draft, facts);
+    if (told.kind === 'changed') changed.push({ ...place, before: told.before, after: told.after });
+    else if (told.kind === 'undetermined') {
+      undetermined.push({ ...place, before: told.before, after: told.after, rules: told.rules });
     }
     index += 1;
   }
   const unchanged = index - changed.length - undetermined.length;
   return { calls: index, unchanged, changed, byRule: groupByRule(changed), undetermined };
-}
-
-function openRules({ undetermined }: RecordedVerdict, policy: 'current' | 'draft') {
-  return undetermined.map((open) => ({ ...open, policy }));
-}
-
-function toldOutcome({ verdict }: RecordedVerdict): ToldOutcome {
-  return { outcome: verdict.outcome, rule: verdict.rule };
 }
 
 function groupByRule(changed: readonly ChangedCall[]): ChangeByRule[] {

@@ -14,6 +14,8 @@ export type IntentPart = Pick<
   | 'url'
   | 'decision'
   | 'policyVersion'
+  | 'approval'
+  | 'grant'
 >;
 
 const RECOVERY_REASON = 'closed by recovery: the node that began the call did not record how it ended';
@@ -36,6 +38,8 @@ export function closingDraft(intent: IntentPart, outcome: OutcomeDraft, node: st
     url: intent.url,
     decision: intent.decision,
     policyVersion: intent.policyVersion,
+    approval: intent.approval,
+    grant: intent.grant,
     node,
     attempt: outcome.attempt,
     result: outcome.result,

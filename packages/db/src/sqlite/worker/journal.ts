@@ -1,6 +1,12 @@
 import type { StatementSync } from 'node:sqlite';
 import type { EntryDraft } from '@postern/schemas';
-import type { IntentDraft, OutcomeDraft } from '../../ports/call-journal.ts';
+import type {
+  CallSettlement,
+  IntentConditions,
+  IntentDraft,
+  LostCondition,
+  OutcomeDraft,
+} from '../../ports/call-journal.ts';
 import { DbError } from '../../ports/db-error.ts';
 import {
   INTENT,
@@ -9,14 +15,18 @@ import {
   type JournalDraft,
   OUTCOME,
   type RecordKind,
+  type WireError,
 } from '../protocol.ts';
 import type { EntryRows } from './append-entry.ts';
 import { closingDraft, lateDraft, recoveryDraft, unstorableOutcome, unstorableRecord } from './call-drafts.ts';
+import { CallHolds, executedDraft } from './call-holds.ts';
 import { type Connection, rollBack } from './connection.ts';
 import { Lease, type LeaseHolder } from './lease.ts';
-import { OpenCalls } from './open-calls.ts';
+import { type OpenCall, OpenCalls } from './open-calls.ts';
 import { Recovery, type RecoveryStep } from './recovery.ts';
 import { isAboutRecord, toWireError } from './wire-error.ts';
+
+type Refused = JournalAnswer['refused'][number];
 
 /**
  * The journal inside the writing worker. An intent is an entry that names the lease it was made under, an outcome one that names
@@ -30,6 +40,7 @@ export class Journal {
   readonly #lease: Lease;
   readonly #recovery: Recovery;
   readonly #open: OpenCalls;
+  readonly #holds: CallHolds;
   readonly #rows: EntryRows;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
@@ -42,6 +53,7 @@ export class Journal {
     this.#lease = new Lease(connection, holder);
     this.#recovery = new Recovery(connection, holder);
     this.#open = new OpenCalls(connection);
+    this.#holds = new CallHolds(connection);
     this.#rows = rows;
     this.#begin = connection.prepare('begin immediate');
     this.#commit = connection.prepare('commit');
@@ -128,20 +140,28 @@ export class Journal {
 
   #storeAll(batch: JournalBatch): JournalAnswer {
     this.#renewWhenDue(batch);
-    for (const [index, draft] of batch.drafts.entries()) this.#store(batch.kinds[index] as RecordKind, draft);
-    return { refused: [] };
+    const refused: Refused[] = [];
+    for (const [index, draft] of batch.drafts.entries()) {
+      const lost = this.#store(batch, index, draft);
+      if (lost !== undefined) refused.push({ index, error: toLostError(lost) });
+    }
+    return { refused };
   }
 
   #storeOneByOne(batch: JournalBatch): JournalAnswer {
     this.#renewWhenDue(batch);
-    const refused: { index: number; error: ReturnType<typeof toWireError> }[] = [];
+    const refused: Refused[] = [];
     for (const [index, draft] of batch.drafts.entries()) {
+      let lost: LostCondition | undefined;
+      let error = this.#tryToStore(() => {
+        lost = this.#store(batch, index, draft);
+      });
       const kind = batch.kinds[index] as RecordKind;
-      let error = this.#tryToStore(() => this.#store(kind, draft));
       if (error !== undefined && kind !== INTENT) {
         error = this.#tryToStore(() => this.#storeSubstitute(kind, draft, batch.now));
       }
       if (error !== undefined) refused.push({ index, error: toWireError(error) });
+      else if (lost !== undefined) refused.push({ index, error: toLostError(lost) });
     }
     return { refused };
   }
@@ -163,29 +183,60 @@ export class Journal {
     return undefined;
   }
 
-  #store(kind: RecordKind, draft: JournalDraft): void {
-    if (kind === INTENT) this.#storeIntent(draft as IntentDraft);
-    else if (kind === OUTCOME) this.#storeOutcome(draft as OutcomeDraft);
+  /** Returns why an intent's conditions do not hold: then nothing of it is stored. */
+  #store({ kinds, effects, now }: JournalBatch, index: number, draft: JournalDraft): LostCondition | undefined {
+    const kind = kinds[index] as RecordKind;
+    if (kind === INTENT) return this.#storeIntent(draft as IntentDraft, effects.get(index) as IntentConditions, now);
+    if (kind === OUTCOME) this.#storeOutcome(draft as OutcomeDraft, effects.get(index) as CallSettlement);
     else this.#rows.append({ ...(draft as EntryDraft), node: (draft as EntryDraft).node ?? this.#node });
+    return undefined;
   }
 
-  #storeIntent(draft: IntentDraft): void {
+  #storeIntent(draft: IntentDraft, conditions: IntentConditions | undefined, now: number): LostCondition | undefined {
     const { requestId } = draft;
     if (this.#open.has(requestId)) {
       throw new DbError('conflict', 'audit_entries.request_id: an intent of that request id is open');
     }
     const lease = this.#lease.number;
+    if (conditions !== undefined) return this.#storeHoldingIntent(draft, conditions, { requestId, lease, now });
     const { log, seq } = this.#rows.append({ ...draft, type: 'intent', node: this.#node }, { requestId, lease });
-    this.#open.open({ draft, lease, log, seq, hasRow: false });
+    this.#open.open({ draft, hold: undefined, lease, log, seq, hasRow: false });
+    return undefined;
   }
 
-  #storeOutcome(outcome: OutcomeDraft): void {
+  /** All that could refuse it comes before anything is changed. */
+  #storeHoldingIntent(
+    draft: IntentDraft,
+    conditions: IntentConditions,
+    { requestId, lease, now }: { requestId: string; lease: number; now: number },
+  ): LostCondition | undefined {
+    const { tenant } = draft;
+    const open = this.#holds.look(draft, conditions, now);
+    if ('lost' in open) return open;
+    const named = { ...draft, approval: open.grant?.approvalId, grant: open.grant?.id };
+    const { log, seq } = this.#rows.append({ ...named, type: 'intent', node: this.#node }, { requestId, lease });
+    const hold = this.#holds.take(open, { tenant, requestId, lease, now });
+    this.#open.open({ draft: named, hold, lease, log, seq, hasRow: false });
+    return undefined;
+  }
+
+  #storeOutcome(outcome: OutcomeDraft, settlement: CallSettlement = {}): void {
     const call = this.#open.find(outcome);
     if (call === undefined) {
       this.#rows.append(lateDraft(outcome, this.#node));
       return;
     }
-    this.#rows.append(closingDraft(call.draft, outcome, this.#node), { closes: call.seq });
+    this.#closeCall(call, { entry: closingDraft(call.draft, outcome, this.#node), outcome, settlement });
+  }
+
+  #closeCall(
+    call: OpenCall,
+    { entry, outcome, settlement }: { entry: EntryDraft; outcome: OutcomeDraft; settlement: CallSettlement },
+  ): void {
+    this.#rows.append(entry, { closes: call.seq });
+    if (call.hold !== undefined && this.#holds.settle(call.hold, outcome, settlement)) {
+      this.#rows.append(executedDraft(entry));
+    }
     this.#open.close(call);
   }
 
@@ -196,15 +247,23 @@ export class Journal {
       this.#rows.append(unstorableRecord(draft.tenant, now, this.#node));
       return;
     }
-    this.#rows.append(unstorableOutcome(call.draft, now, this.#node), { closes: call.seq });
-    this.#open.close(call);
+    const { requestId } = call.draft;
+    const outcome: OutcomeDraft = { tenant: draft.tenant, requestId, at: now, result: 'unknown' };
+    const entry = unstorableOutcome(call.draft, now, this.#node);
+    this.#closeCall(call, { entry, outcome, settlement: {} });
   }
 
   #recoverSome(lease: number, now: number): RecoveryStep {
     const step = this.#recovery.step(lease, now);
     for (const intent of step.intents) {
-      this.#rows.append(recoveryDraft(intent, now, this.#node), { closes: intent.seq });
+      const entry = recoveryDraft(intent, now, this.#node);
+      this.#rows.append(entry, { closes: intent.seq });
+      if (this.#holds.abandon(intent.requestId)) this.#rows.append(executedDraft(entry));
     }
     return step;
   }
+}
+
+function toLostError(condition: LostCondition): WireError {
+  return { code: 'conflict', message: `${condition.lost}: ${condition.found}`, condition };
 }

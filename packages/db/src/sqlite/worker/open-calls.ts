@@ -1,10 +1,14 @@
 import type { StatementSync } from 'node:sqlite';
-import type { IntentDraft, OutcomeDraft } from '../../ports/call-journal.ts';
+import type { OutcomeDraft } from '../../ports/call-journal.ts';
+import type { IntentPart } from './call-drafts.ts';
+import type { CallHold } from './call-holds.ts';
 import type { Connection } from './connection.ts';
 
 /** An intent of this boot that has no outcome yet, and where it is. */
 export interface OpenCall {
-  readonly draft: IntentDraft;
+  readonly draft: IntentPart & { readonly requestId: string };
+  /** What it took besides. */
+  readonly hold: CallHold | undefined;
   readonly lease: number;
   readonly log: number;
   readonly seq: number;

@@ -1,0 +1,297 @@
+import { type Kysely, type Selectable, sql } from 'kysely';
+import { requireCount, requireText } from '../check.ts';
+import type { DbClient } from '../client.ts';
+import { fromJsonColumn, guardParser, toJsonColumn } from '../json-column.ts';
+import { ownBytes } from '../own-bytes.ts';
+import {
+  type NewQueuedCallResult,
+  QUEUED_CALLS_PER_TENANT_MAX,
+  type QueuedCallRecord,
+  type QueuedCallResult,
+  type QueuedCallsPort,
+  RUNNING_CALLS_PER_INTEGRATION_MAX,
+  type TakenCall,
+} from '../ports/calls.ts';
+import type { QueuedCallRow, Tables } from '../tables.ts';
+import { inOneTransaction, pointsOf, writesOf } from '../transaction.ts';
+import type { RepositoryOptions } from './repository-options.ts';
+
+export function createQueuedCalls(dbClient: DbClient, options: RepositoryOptions): QueuedCallsPort {
+  return { ...createQueue(dbClient, options), ...createRuns(dbClient), ...createReads(dbClient) };
+}
+
+function createQueue(
+  dbClient: DbClient,
+  { newId }: RepositoryOptions,
+): Pick<QueuedCallsPort, 'enqueue' | 'cancel' | 'sweep'> {
+  return {
+    async enqueue(call, nowMs, context) {
+      requireCall(call);
+      return inOneTransaction(dbClient, context, async ({ kysely }) => {
+        const open = await kysely
+          .selectFrom('queued_calls')
+          .select((expression) => expression.fn.countAll<number>().as('count'))
+          .where('tenant', '=', call.tenant)
+          .where('due_at', 'is not', null)
+          .executeTakeFirst();
+        if (Number(open?.count ?? 0) >= QUEUED_CALLS_PER_TENANT_MAX) return undefined;
+        const row = await kysely
+          .insertInto('queued_calls')
+          .values({
+            tenant: call.tenant,
+            id: newId(),
+            agent: call.agent,
+            integration: call.integration,
+            state: 'queued',
+            sealed_request: call.sealedRequest,
+            claim_key: call.claimKey,
+            request_id: call.requestId,
+            attempts: 0,
+            due_at: nowMs,
+            created_at: nowMs,
+          })
+          .returningAll()
+          .executeTakeFirstOrThrow();
+        return toRecord(row, null);
+      });
+    },
+
+    async cancel(tenant, id, { agent, at, keepUntil }, context) {
+      requireCount('queued_calls.finished_at', at);
+      requireCount('queued_calls.keep_until', keepUntil);
+      let query = writesOf(dbClient, context)
+        .updateTable('queued_calls')
+        .set({ state: 'cancelled', due_at: null, finished_at: at, keep_until: keepUntil })
+        .where('tenant', '=', tenant)
+        .where('id', '=', id)
+        .where('state', '=', 'queued');
+      if (agent !== undefined) query = query.where('agent', '=', agent);
+      return (await query.executeTakeFirst()).numUpdatedRows === 1n;
+    },
+
+    async sweep(nowMs, limit) {
+      return inOneTransaction(dbClient, undefined, async ({ kysely }) => {
+        const removed = await kysely
+          .deleteFrom('queued_calls')
+          .where('place', 'in', (select) =>
+            select.selectFrom('queued_calls').select('place').where('keep_until', '<=', nowMs).limit(limit),
+          )
+          .returning('answer')
+          .execute();
+        const answers = removed.map(({ answer }) => answer).filter((answer) => answer !== null);
+        if (answers.length > 0) await kysely.deleteFrom('stored_answers').where('answer', 'in', answers).execute();
+        return removed.length;
+      });
+    },
+  };
+}
+
+function createRuns(dbClient: DbClient): Pick<QueuedCallsPort, 'take' | 'renew' | 'putBack' | 'finish'> {
+  return {
+    async take(nowMs, { leaseMs, limit, perIntegration = RUNNING_CALLS_PER_INTEGRATION_MAX }) {
+      requireCount('queued_calls.due_at', nowMs + leaseMs);
+      if (!(await isAnyDue(dbClient, nowMs))) return [];
+      const candidates = await selectCandidates(dbClient, { nowMs, limit, perIntegration });
+      if (candidates.length === 0) return [];
+      return inOneTransaction(dbClient, undefined, async ({ kysely }) => {
+        const taken: TakenCall[] = [];
+        for (const { place } of candidates) {
+          const row = await takeOne(kysely, { place, nowMs, leaseMs, perIntegration });
+          if (row !== undefined) taken.push({ ...toRecord(row, null), leaseUntil: nowMs + leaseMs });
+        }
+        return taken;
+      });
+    },
+
+    async renew(call, leaseUntil) {
+      requireCount('queued_calls.due_at', leaseUntil);
+      return changeTaken(dbClient.writes, call, { due_at: leaseUntil });
+    },
+
+    async putBack(call, notBefore) {
+      requireCount('queued_calls.due_at', notBefore);
+      return changeTaken(dbClient.writes, call, { state: 'queued', due_at: notBefore, started_at: null });
+    },
+
+    async finish(call, { result, at, keepUntil }) {
+      requireCount('queued_calls.finished_at', at);
+      requireCount('queued_calls.keep_until', keepUntil);
+      return inOneTransaction(dbClient, undefined, async ({ kysely }) => {
+        const done = { state: 'done', due_at: null, finished_at: at, keep_until: keepUntil } as const;
+        if (!(await changeTaken(kysely, call, done))) return false;
+        await storeResult(kysely, call, result);
+        return true;
+      });
+    },
+  };
+}
+
+function createReads(dbClient: DbClient): Pick<QueuedCallsPort, 'getById' | 'readResult' | 'nextDueAt'> {
+  return {
+    async getById(tenant, id, context) {
+      const row = await pointsOf(dbClient, context)
+        .selectFrom('queued_calls as q')
+        .leftJoin('stored_answers as a', 'a.answer', 'q.answer')
+        .selectAll('q')
+        .select('a.bytes')
+        .where('q.tenant', '=', tenant)
+        .where('q.id', '=', id)
+        .executeTakeFirst();
+      return row && toRecord(row, row.bytes);
+    },
+
+    async readResult(tenant, id) {
+      const row = await dbClient.lists
+        .selectFrom('queued_calls as q')
+        .innerJoin('stored_answers as a', 'a.answer', 'q.answer')
+        .select('a.sealed')
+        .where('q.tenant', '=', tenant)
+        .where('q.id', '=', id)
+        .executeTakeFirst();
+      return row?.sealed;
+    },
+
+    async nextDueAt() {
+      const row = await dbClient.points
+        .selectFrom('queued_calls')
+        .select('due_at')
+        .where('due_at', 'is not', null)
+        .orderBy('due_at')
+        .limit(1)
+        .executeTakeFirst();
+      return row?.due_at ?? undefined;
+    },
+  };
+}
+
+async function isAnyDue(dbClient: DbClient, nowMs: number): Promise<boolean> {
+  const due = await dbClient.points
+    .selectFrom('queued_calls')
+    .select('place')
+    .where('due_at', '<=', nowMs)
+    .limit(1)
+    .executeTakeFirst();
+  return due !== undefined;
+}
+
+interface Taking {
+  readonly nowMs: number;
+  readonly perIntegration: number;
+}
+
+/** The oldest that are due, so many of each integration as could run if none did. Read beside the path of calls. */
+function selectCandidates(dbClient: DbClient, { nowMs, limit, perIntegration }: Taking & { limit: number }) {
+  return dbClient.lists
+    .selectFrom((select) =>
+      select
+        .selectFrom('queued_calls')
+        .select('place')
+        .select(sql<number>`row_number() over (partition by tenant, integration order by place)`.as('number'))
+        .where('due_at', '<=', nowMs)
+        .where(hasRoom('queued_calls', { nowMs, perIntegration }))
+        .as('due'),
+    )
+    .select('place')
+    .where('number', '<=', perIntegration)
+    .orderBy('place')
+    .limit(limit)
+    .execute();
+}
+
+/** Conditional on all that makes it takeable: that it is due, and that fewer than allowed run. */
+function takeOne(
+  kysely: Kysely<Tables>,
+  { place, nowMs, leaseMs, perIntegration }: Taking & { place: number; leaseMs: number },
+): Promise<Selectable<QueuedCallRow> | undefined> {
+  return kysely
+    .updateTable('queued_calls')
+    .set({ state: 'running', attempts: sql`attempts + 1`, due_at: nowMs + leaseMs, started_at: nowMs })
+    .where('place', '=', place)
+    .where('due_at', '<=', nowMs)
+    .where(hasRoom('queued_calls', { nowMs, perIntegration }))
+    .returningAll()
+    .executeTakeFirst();
+}
+
+function hasRoom(table: string, { nowMs, perIntegration }: Taking) {
+  const outer = sql.table(table);
+  return sql<boolean>`(select count(*) from queued_calls r where r.tenant = ${outer}.tenant
+    and r.integration = ${outer}.integration and r.state = 'running' and r.due_at > ${nowMs}) < ${perIntegration}`;
+}
+
+type Try = Pick<TakenCall, 'tenant' | 'id' | 'attempts'>;
+
+/** While it is this try's. */
+async function changeTaken(
+  kysely: Kysely<Tables>,
+  { tenant, id, attempts }: Try,
+  changed: Partial<Omit<QueuedCallRow, 'place'>>,
+): Promise<boolean> {
+  const { numUpdatedRows } = await kysely
+    .updateTable('queued_calls')
+    .set(changed)
+    .where('tenant', '=', tenant)
+    .where('id', '=', id)
+    .where('attempts', '=', attempts)
+    .where('state', '=', 'running')
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+async function storeResult(kysely: Kysely<Tables>, { tenant, id }: Try, result: NewQueuedCallResult): Promise<void> {
+  const changing = kysely.updateTable('queued_calls').where('tenant', '=', tenant).where('id', '=', id);
+  if (result.kind === 'problem') {
+    const { code, status, detail } = result;
+    await changing.set({ problem: toJsonColumn({ code, status, detail }) }).execute();
+    return;
+  }
+  const sealed = ownBytes(result.sealed);
+  const { answer } = await kysely
+    .insertInto('stored_answers')
+    .values({ tenant, bytes: sealed.byteLength, sealed })
+    .returning('answer')
+    .executeTakeFirstOrThrow();
+  await changing.set({ answer }).execute();
+}
+
+function requireCall(call: Parameters<QueuedCallsPort['enqueue']>[0]): void {
+  requireText('queued_calls.tenant', call.tenant);
+  requireText('queued_calls.agent', call.agent);
+  requireText('queued_calls.integration', call.integration);
+  requireText('queued_calls.sealed_request', call.sealedRequest);
+  requireText('queued_calls.claim_key', call.claimKey);
+  requireText('queued_calls.request_id', call.requestId);
+}
+
+function toRecord(row: Selectable<QueuedCallRow>, bytes: number | null): QueuedCallRecord {
+  const result = resultOf(row, bytes);
+  return {
+    tenant: row.tenant,
+    id: row.id,
+    agent: row.agent,
+    integration: row.integration,
+    state: row.state,
+    sealedRequest: row.sealed_request,
+    claimKey: row.claim_key,
+    requestId: row.request_id,
+    attempts: row.attempts,
+    createdAt: row.created_at,
+    ...(row.started_at === null ? {} : { startedAt: row.started_at }),
+    ...(row.finished_at === null ? {} : { finishedAt: row.finished_at }),
+    ...(result === undefined ? {} : { result }),
+  };
+}
+
+function resultOf({ answer, problem }: Selectable<QueuedCallRow>, bytes: number | null): QueuedCallResult | undefined {
+  if (answer !== null && bytes !== null) return { kind: 'answer', id: String(answer), bytes };
+  if (problem === null) return undefined;
+  return { kind: 'problem', ...fromJsonColumn('queued_calls.problem', problem, problemParser) };
+}
+
+type StoredProblem = Omit<Extract<QueuedCallResult, { kind: 'problem' }>, 'kind'>;
+
+const problemParser = guardParser((value: unknown): value is StoredProblem => {
+  if (typeof value !== 'object' || value === null) return false;
+  const { code, status, detail } = value as Record<string, unknown>;
+  return typeof code === 'string' && typeof detail === 'string' && Number.isSafeInteger(status);
+});

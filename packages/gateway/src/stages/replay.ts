@@ -1,0 +1,69 @@
+import type { StoredAnswerForm } from '@postern/approvals';
+import type { ClaimRecord } from '@postern/db/ports';
+import type { CollectedResponse } from '../answers/collected-answer.ts';
+import { readStoredAnswer } from '../answers/stored-answer.ts';
+import type { Gateway } from '../gateway.ts';
+import type { CallWayIn } from '../ways-in/way-in.ts';
+import { riskOf, type WideEvent } from '../wide-event.ts';
+import type { DecidedCall } from './decide.ts';
+import { replayUnavailable } from './look-up-claim.ts';
+
+/**
+ * Gives the caller what the first call of its key was answered. Nothing is sent, no quota is spent and nobody is asked. The entry rides
+ * with the next commit.
+ *
+ * @throws Rejection `replay_unavailable`
+ */
+export async function replay(
+  gateway: Gateway,
+  wayIn: CallWayIn,
+  decided: DecidedCall,
+  answered: ClaimRecord,
+): Promise<void> {
+  const { request } = decided.call.caller;
+  const stored = await openStored(gateway, answered);
+  const { event } = request;
+  event.status = stored.status;
+  event.approval = answered.approvalId;
+  recordReplay(gateway, event);
+  wayIn.replay(request, collected(stored), decided);
+}
+
+async function openStored(gateway: Gateway, answered: ClaimRecord): Promise<StoredAnswerForm> {
+  let stored: StoredAnswerForm | undefined;
+  try {
+    stored = await readStoredAnswer(gateway, answered);
+  } catch (error) {
+    gateway.log.error(error, 'replay_unavailable', answered.requestId);
+  }
+  if (stored === undefined) throw replayUnavailable();
+  return stored;
+}
+
+function collected({ status, headers, body }: StoredAnswerForm): CollectedResponse {
+  return { status, headers: headers.flat(), body };
+}
+
+function recordReplay(gateway: Gateway, event: WideEvent): void {
+  gateway.journal.recordRefusal({
+    at: gateway.now(),
+    tenant: event.tenant as string,
+    type: 'replayed',
+    requestId: event.requestId,
+    agent: event.agent,
+    environment: event.environment,
+    integration: event.integration,
+    action: event.action,
+    kind: event.kind,
+    method: event.method,
+    url: event.url,
+    intent: event.intent,
+    decision: event.decision,
+    rule: event.rule,
+    reason: event.reason,
+    policyVersion: event.policyVersion,
+    risk: riskOf(event),
+    approval: event.approval,
+    status: event.status,
+  });
+}

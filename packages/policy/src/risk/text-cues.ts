@@ -1,0 +1,80 @@
+/** What a text must have of a group to be in it: one of its words or of its characters. A group without either always is. */
+export interface CueGroup {
+  readonly words?: readonly string[];
+  readonly characters?: string;
+}
+
+/** The bit of a text that has other characters than ASCII's: what hides words in it is to be undone first. */
+export const NOT_ASCII = 1 << 31;
+
+/** A word is told by so many letters of its beginning; five of the alphabet's 26 fit into 25 bits. */
+const LETTERS_TOLD = 5;
+const FILTER_SIZE = 32_768;
+
+/**
+ * Answers of a text, as a bit for each group, which groups it is in, and `NOT_ASCII`; at most 31 groups. One pass over the characters, whatever the number
+ * of groups: dozens of searches, each for something that is hardly ever there, are saved by it.
+ */
+export function createCues(groups: readonly CueGroup[]): (text: string) => number {
+  if (groups.length > 31) throw new RangeError('there are more groups than bits');
+  const always = bitsOf(groups, ({ words, characters }) => words === undefined && characters === undefined);
+  const byCharacter = new Int32Array(128);
+  for (let code = 0; code < 128; code += 1) {
+    byCharacter[code] = bitsOf(groups, ({ characters }) => characters?.includes(String.fromCharCode(code)) === true);
+  }
+  const byWord = new Map<number, number>();
+  const filter = new Uint8Array(FILTER_SIZE);
+  for (const word of groups.flatMap(({ words = [] }) => words)) {
+    const key = keyOf(word);
+    byWord.set(
+      key,
+      bitsOf(groups, ({ words }) => words?.some((other) => keyOf(other) === key) === true),
+    );
+    filter[placeOf(key)] = 1;
+  }
+  return (text) => {
+    let bits = always;
+    let key = 0;
+    let letters = 0;
+    for (let index = 0; index < text.length; index += 1) {
+      const code = text.charCodeAt(index);
+      const letter = code < 128 ? (LETTER[code] as number) : 0;
+      if (letter !== 0) {
+        if (letters < LETTERS_TOLD) key = (key << 5) | letter;
+        letters += 1;
+        continue;
+      }
+      if (letters !== 0) {
+        if (filter[placeOf(key)] === 1) bits |= byWord.get(key) ?? 0;
+        key = 0;
+        letters = 0;
+      }
+      bits |= code < 127 ? (byCharacter[code] as number) : NOT_ASCII;
+    }
+    return filter[placeOf(key)] === 1 ? bits | (byWord.get(key) ?? 0) : bits;
+  };
+}
+
+function bitsOf(groups: readonly CueGroup[], isIn: (group: CueGroup) => boolean): number {
+  return groups.reduce((bits, group, place) => (isIn(group) ? bits | (1 << place) : bits), 0);
+}
+
+/** By ASCII code the number of a letter from 1, whatever its case; 0 for all else. */
+const LETTER = Uint8Array.from({ length: 128 }, (_, code) => {
+  const letter = code | 32;
+  return letter >= 97 && letter <= 122 && code >= 65 ? letter - 96 : 0;
+});
+
+function keyOf(word: string): number {
+  let key = 0;
+  for (let index = 0; index < Math.min(word.length, LETTERS_TOLD); index += 1) {
+    const letter = LETTER[word.charCodeAt(index)] ?? 0;
+    if (letter === 0) throw new TypeError(`${word} is no run of ASCII letters`);
+    key = (key << 5) | letter;
+  }
+  return key;
+}
+
+function placeOf(key: number): number {
+  return (key ^ (key >>> 11)) & (FILTER_SIZE - 1);
+}
