@@ -224,9 +224,9 @@ describe('the guide', () => {
     const silent = { id: 'silent', effect: 'deny', shadow: true };
     await using gateway = await start(
       { POSTERN_ENVIRONMENT: 'staging', OTEL_EXPORTER_OTLP_ENDPOINT: upstream.url },
-      { rules: [ALLOW_ALL, fails, silent] },
+      { rules: [ALLOW_ALL, fails, silent], risk: {} },
     );
-    await call(gateway.dataUrl, '/to/api/x', { headers: { ...key, 'x-request-id': 'mine' } });
+    await call(gateway.dataUrl, '/to/api/x?file=..%2Fx', { headers: { ...key, 'x-request-id': 'mine' } });
     await call(gateway.dataUrl, '/to/none/x', { headers: key });
     upstream.answerWith((_request, response) => void response.destroy());
     await call(gateway.dataUrl, '/to/api/x', { headers: key });

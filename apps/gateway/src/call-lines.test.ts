@@ -68,6 +68,19 @@ describe('the line of a call', () => {
     ]);
   });
 
+  test('tells the risk where it was looked at, and labels where there are some', () => {
+    const { lines, text } = collect();
+    const factors = [{ name: 'method:PUT', value: 0.5 }];
+    lines.add(eventOf({ risk: { score: 0.5, labels: [], factors } }), 1);
+    lines.add(eventOf({ risk: { score: 0.7, labels: ['shell', 'of a "scorer"'], factors } }), 1);
+    lines.add(eventOf(), 1);
+    const [plain, labelled, without] = parse(text());
+    expect(plain).toMatchObject({ risk: 0.5 });
+    expect(plain).not.toHaveProperty('riskLabels');
+    expect(labelled).toMatchObject({ risk: 0.7, riskLabels: ['shell', 'of a "scorer"'] });
+    expect(without).not.toHaveProperty('risk');
+  });
+
   test('leaves out what is not known', () => {
     const { lines, text } = collect();
     lines.add(eventOf({ code: 'unauthenticated', status: 401 }), 0);

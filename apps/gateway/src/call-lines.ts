@@ -28,6 +28,8 @@ function fields(event: WideEvent): string {
     plain('url', event.url) +
     plain('decision', event.decision) +
     plain('rule', event.rule) +
+    plain('approval', event.approval) +
+    plain('grant', event.grant) +
     (event.risk === undefined ? '' : `,"risk":${event.risk.score}${labelsOf(event.risk.labels)}`) +
     (event.policyErrors === undefined ? '' : `,"policyErrors":${event.policyErrors.length}`) +
     (event.shadow === undefined ? '' : `,"shadow":${JSON.stringify(event.shadow)}`) +

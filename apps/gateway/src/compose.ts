@@ -16,6 +16,7 @@ import {
   ApprovalWatch,
   BodyMemory,
   CallCounts,
+  createApprovalMessages,
   createArrivalHosts,
   createMetrics,
   createRequestIds,
@@ -27,6 +28,7 @@ import {
   type Gateway,
   type GatewayMetrics,
   type HeldCalls,
+  type OutboxWorker,
   Refusals,
   type SecretVersion,
   secretVersion,
@@ -39,8 +41,10 @@ import { createSecretCache, createVault, type SecretCache, type SecretEnvelope, 
 import type { DataFolder } from './data-folder.ts';
 import type { GatewayKeys } from './keys.ts';
 import type { Log } from './log.ts';
+import { openNotifications } from './notifications/open-notifications.ts';
 import { OwnListeners } from './own-listeners.ts';
 import type { BindAddress, Settings } from './settings.ts';
+import { createSweeps, type Sweeps } from './sweeps.ts';
 import { openTelemetry } from './telemetry/open-telemetry.ts';
 import type { Telemetry } from './telemetry/start-telemetry.ts';
 import { collectorOfBuffers } from './young-heap.ts';
@@ -50,6 +54,8 @@ export interface RunState {
   stopping: boolean;
   /** Base of links into the data plane; known once it is bound. */
   publicUrl: string;
+  /** Base of links into the control plane; known once it is bound. */
+  adminUrl: string;
   /** All that calls must not be led to. */
   readonly listeners: BindAddress[];
   /** The data and the control plane's. */
@@ -73,6 +79,10 @@ export interface Composition {
   readonly repositories: DbRepositories;
   readonly runInTransaction: RunInTransaction;
   readonly vault: Vault;
+  /** Delivers notifications; works from the first `wake` on. */
+  readonly outboxWorker: OutboxWorker;
+  /** Not started yet. */
+  readonly sweeps: Sweeps;
   readonly ownListeners: OwnListeners;
   /** Tells those who watch at the control plane. */
   readonly events: EventHub;
@@ -102,22 +112,13 @@ export function lockFile(path: string): { close(): void } | undefined {
 export async function compose(parts: Parts): Promise<Composition> {
   const { settings, folder, keys, log, state, now } = parts;
   const db = await openSqlite({ file: settings.databaseFile, now });
-  const repositories = createDbRepositories(db, { now, newId: () => randomUUID() });
+  const repositories = repositoriesOf(db, parts, () => notifications.worker.wakeSoon());
   const inTransaction: RunInTransaction = (operation, context) => runInTransaction(db, operation, context);
   const journal = createSqliteCallJournal(db, { node: folder.node, boot: randomUUID(), now });
   const vault = createVault({ keyRing: keys.keyRing });
   const secrets = createSecretCache({ open: (reference) => openSecret(repositories, vault, secretVersion(reference)) });
   const transport = createUndiciTransport();
-  const metrics = createMetrics(
-    () => journal.lag().oldestMs / 1_000,
-    () => directory.integrations(),
-  );
-  metrics.register({
-    name: 'postern_log_lines_dropped_total',
-    help: 'Log lines that nobody took in time',
-    type: 'counter',
-    read: log.dropped,
-  });
+  const metrics = metricsOf({ journal, repositories, log, now }, () => directory.integrations());
   const publicUrl = () => state.publicUrl;
   const telemetry = await openTelemetry({ settings, node: folder.node, publicUrl, metrics, log, now });
   const ownListeners = new OwnListeners({ settings, state, log, integrations: repositories.integrations });
@@ -129,7 +130,13 @@ export async function compose(parts: Parts): Promise<Composition> {
   const path = wayOutOf(parts, journal);
   const rotated = { repositories, runInTransaction: inTransaction, vault, now, onChange: configurationChanged };
   const storeRotatedSecret = createRotatedSecretStore(rotated);
-  const tokens = new TokenKeeper({ path, secrets, storeRotatedSecret, log, metrics });
+  const notifications = openNotifications({
+    ...{ repositories, runInTransaction: inTransaction, adminUrl: () => state.adminUrl, metrics, log },
+    path: { ...path, transport },
+    cache: secrets,
+  });
+  const onDeadSecret = notifications.announceDeadSecret;
+  const tokens = new TokenKeeper({ path, secrets, storeRotatedSecret, log, metrics, onDeadSecret });
   const events = createEventHub();
   const gateway: Gateway = {
     ...path,
@@ -160,11 +167,44 @@ export async function compose(parts: Parts): Promise<Composition> {
     repositories,
     runInTransaction: inTransaction,
     vault,
+    outboxWorker: notifications.worker,
+    sweeps: sweepsOf(repositories, gateway, { events, worker: notifications.worker }),
     ownListeners,
     events,
     telemetry,
     configurationChanged,
   };
+}
+
+/** Approvals put messages about themselves into the outbox. */
+function repositoriesOf(db: DbClient, { state, now }: Parts, onMessage: () => void): DbRepositories {
+  const approvalMessage = createApprovalMessages({ adminUrl: () => state.adminUrl, onMessage });
+  return createDbRepositories(db, { now, newId: () => randomUUID(), approvalMessage });
+}
+
+function metricsOf(
+  {
+    journal,
+    repositories,
+    log,
+    now,
+  }: Pick<Gateway, 'journal' | 'now'> & Pick<Composition, 'repositories'> & Pick<Parts, 'log'>,
+  lanes: Parameters<typeof createMetrics>[1],
+): GatewayMetrics {
+  const metrics = createMetrics(() => journal.lag().oldestMs / 1_000, lanes);
+  metrics.register({
+    name: 'postern_log_lines_dropped_total',
+    help: 'Log lines that nobody took in time',
+    type: 'counter',
+    read: log.dropped,
+  });
+  metrics.register({
+    name: 'postern_approvals_pending',
+    help: 'Approvals that wait for people',
+    type: 'gauge',
+    read: () => repositories.approvals.countPending(undefined, now()),
+  });
+  return metrics;
 }
 
 function heldCalls(
@@ -187,6 +227,24 @@ function heldCalls(
     },
     upstreamKeyKey: keys.upstreamKeyKey,
   };
+}
+
+function sweepsOf(
+  repositories: DbRepositories,
+  { now, log, approvalWatch }: Gateway,
+  { events, worker }: { readonly events: EventHub; readonly worker: OutboxWorker },
+): Sweeps {
+  return createSweeps({
+    repositories,
+    now,
+    onError: log.error,
+    onExpired: (approval) => {
+      approvalWatch.notify(approval.id);
+      events.publish(approvalEvent('approval.expired', approval, now()));
+    },
+    // Messages of other processes, and those due when a clock has jumped.
+    onRound: () => worker.wake(),
+  });
 }
 
 type OnReplaced = NonNullable<DirectoryOptions['onReplaced']>;

@@ -51,7 +51,7 @@ export async function runGateway(options: RunOptions): Promise<RunningGateway> {
       environment: settings.environment,
     });
     warnAtStart(log, settings, unknownVariables);
-    const state: RunState = { stopping: false, publicUrl: '', listeners: [], gatewayListeners: [] };
+    const state: RunState = { stopping: false, publicUrl: '', adminUrl: '', listeners: [], gatewayListeners: [] };
     const keys = openKeys(settings, folder);
     const composition = await compose({ settings, folder, keys, log, state, now: Date.now });
     return await start({ options, settings, folder, log, state, keys, composition });
@@ -93,6 +93,7 @@ async function start(parts: StartParts): Promise<RunningGateway> {
   const dataUrl = urlOf(dataBound, settings.data.tls !== undefined);
   const adminUrl = urlOf(adminBound, settings.admin.tls !== undefined);
   state.publicUrl = settings.data.publicUrl ?? dataUrl;
+  state.adminUrl = settings.admin.publicUrl ?? adminUrl;
   await gateway.directory.start();
   const demo = options.demo ? await (await import('./demo.ts')).startDemo(composition, folder, keys) : undefined;
   await gateway.directory.refresh();
@@ -109,6 +110,8 @@ async function start(parts: StartParts): Promise<RunningGateway> {
     RECOVER_EVERY_MS,
   );
   recovery.unref();
+  composition.sweeps.start();
+  composition.outboxWorker.wake();
   const say = options.say ?? ((line: string) => process.stdout.write(`${line}\n`));
   say(`postern ready data=${dataUrl} admin=${adminUrl}`);
   for (const line of introduction(parts, demo, adminUrl)) say(line);
@@ -125,20 +128,27 @@ async function start(parts: StartParts): Promise<RunningGateway> {
       await Promise.all([stopListener(dataServer, GRACE_MS), composition.ownListeners.stop(GRACE_MS)]);
       await stopListener(control.server, CONTROL_GRACE_MS);
       demo?.stop();
-      gateway.refusals.flush();
-      // Before the ways out and the store close: a token endpoint may be answering with a new secret.
-      await gateway.tokens.close();
-      await gateway.directory.stop();
-      await gateway.transport.destroy();
-      await gateway.journal.close().catch((error: unknown) => log.error(error, 'flush the audit log'));
-      gateway.secrets.clear();
-      await composition.db.close();
-      await composition.telemetry?.stop();
+      await close(composition, log);
       folder.release();
       log.logger.info('stopped');
       await log.flush();
     }),
   };
+}
+
+/** When no calls come any more: what works by itself first, then the ways out, then the store. */
+async function close(composition: Composition, log: Log): Promise<void> {
+  const { gateway, sweeps, outboxWorker, db, telemetry } = composition;
+  gateway.refusals.flush();
+  await Promise.all([sweeps.stop(), outboxWorker.stop()]);
+  // A token endpoint may be answering with a new secret.
+  await gateway.tokens.close();
+  await gateway.directory.stop();
+  await gateway.transport.destroy();
+  await gateway.journal.close().catch((error: unknown) => log.error(error, 'flush the audit log'));
+  gateway.secrets.clear();
+  await db.close();
+  await telemetry?.stop();
 }
 
 /** From here on no call is led there, and no integration can have the address. */

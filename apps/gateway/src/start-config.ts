@@ -61,9 +61,12 @@ export async function applyStartConfig(parts: StartConfigParts): Promise<readonl
   return ceiling ?? unsafeAddressesOf(document);
 }
 
-function unsafeAddressesOf({ integrations = [], risk }: ResolvedDocument): readonly string[] {
-  const ofScorer = risk?.scorer?.unsafeAllowAddresses ?? [];
-  return [...integrations.flatMap(({ network }) => network.unsafeAllowAddresses), ...ofScorer];
+function unsafeAddressesOf({ integrations = [], risk, notifications = [] }: ResolvedDocument): readonly string[] {
+  return [
+    ...integrations.flatMap(({ network }) => network.unsafeAllowAddresses),
+    ...(risk?.scorer?.unsafeAllowAddresses ?? []),
+    ...notifications.flatMap(({ unsafeAllowAddresses = [] }) => unsafeAllowAddresses),
+  ];
 }
 
 function startFiles({ configFile, environment }: Settings): string[] {
@@ -125,6 +128,7 @@ function addLayer(base: ResolvedDocument, { file, document: layer }: ConfigFile)
     ...added('integrations', base.integrations, layer.integrations, (integration) => integration.name),
     ...added('agents', base.agents, layer.agents, ({ agent }) => agent.name),
     ...added('rules', base.rules, layer.rules, (rule) => rule.id),
+    ...added('notifications', base.notifications, layer.notifications, ({ url }) => url),
   };
 }
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { generateAdminToken, keyDigest } from '@postern/auth';
-import { createDbRepositories, openSqlite, runInTransaction } from '@postern/db';
-import type { AdminRole, DbRepositories } from '@postern/db/ports';
+import { createDbRepositories, createSqliteCallJournal, openSqlite, runInTransaction } from '@postern/db';
+import type { AdminRole, CallJournal, DbRepositories } from '@postern/db/ports';
 import { temporaryFolder } from '@postern/testing';
 import { createVault, deriveKeys, generateMasterKey, parseKeyRing, type Vault } from '@postern/vault';
 import type { FastifyInstance, InjectOptions } from 'fastify';
@@ -25,8 +25,10 @@ export interface TestControlPlane extends AsyncDisposable {
   readonly logged: string[];
   /** Milliseconds; tests move it on. */
   readonly clock: { now: number };
+  /** As the data plane writes; closed by whoever opens it. */
+  openJournal(): CallJournal;
   call(request: TestRequest): Promise<TestAnswer>;
-  createAdmin(name: string, role: AdminRole, tenant?: string): Promise<string>;
+  createAdmin(name: string, role: AdminRole, tenant?: string, groups?: readonly string[]): Promise<string>;
 }
 
 export interface TestRequest {
@@ -96,9 +98,10 @@ export async function startTestControlPlane(overrides: Partial<AdminDependencies
     changed,
     logged,
     clock,
+    openJournal: () => createSqliteCallJournal(dbClient, { node: 'one', boot: randomUUID(), now }),
     call,
-    async createAdmin(name, role, tenant) {
-      const body = { name, role, groups: [], ...(tenant === undefined ? {} : { tenant }) };
+    async createAdmin(name, role, tenant, groups = []) {
+      const body = { name, role, groups, ...(tenant === undefined ? {} : { tenant }) };
       const answer = await call({ method: 'POST', url: '/v1/admins', body });
       if (answer.status !== 201) throw new Error(`no administrator was made: ${answer.text}`);
       return answer.body.token;

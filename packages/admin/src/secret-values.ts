@@ -1,3 +1,4 @@
+import { readWebhookSecret, WebhookSecretError } from '@postern/approvals';
 import { compileCredential } from '@postern/credentials';
 import type { Origin, SecretEnvelopeVersion, SecretRecord } from '@postern/db/ports';
 import { type Credential, Rejection } from '@postern/schemas';
@@ -64,6 +65,17 @@ export function unfitness(credential: Credential, value: string): string | undef
     return undefined;
   } catch (cause) {
     if (!(cause instanceof Rejection)) throw cause;
+    return cause.message.replace(/\.$/, '');
+  }
+}
+
+/** Why webhooks cannot be signed with the secret `value`; undefined when they can. Never repeats the value. */
+export function webhookUnfitness(value: string): string | undefined {
+  try {
+    readWebhookSecret(value);
+    return undefined;
+  } catch (cause) {
+    if (!(cause instanceof WebhookSecretError)) throw cause;
     return cause.message.replace(/\.$/, '');
   }
 }

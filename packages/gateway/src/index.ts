@@ -12,6 +12,14 @@ export type { CallLog, CallMetrics, Gateway } from './gateway.ts';
 export { createListener, type ListenerOptions, type ListenerTls } from './listener.ts';
 export type { CountedElsewhere, MetricSeries } from './metric-series.ts';
 export { createMetrics, type GatewayMetrics } from './metrics.ts';
+export {
+  type AnnounceDeadSecret,
+  createDeadSecretAnnouncement,
+  type DeadSecretOptions,
+} from './notifications/announce-dead-secret.ts';
+export { type ApprovalMessageOptions, createApprovalMessages } from './notifications/approval-message.ts';
+export type { Delivered } from './notifications/deliver-message.ts';
+export { OutboxWorker, type OutboxWorkerOptions } from './notifications/outbox-worker.ts';
 export { Refusals } from './refusals.ts';
 export { createRequestIds } from './request-id.ts';
 export { stopListener, trackConnections } from './stop-listener.ts';

@@ -15,12 +15,12 @@ export interface MetricValue {
   readonly metricName?: string;
 }
 
-/** A metric that somebody else counts, read when somebody asks. */
+/** A metric that somebody else counts, read when somebody asks. One that cannot be read then keeps its last value. */
 export interface CountedElsewhere {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'gauge';
-  readonly read: () => number;
+  readonly read: () => number | Promise<number>;
 }
 
 /** What the registry shows as text, as values. */
@@ -35,8 +35,9 @@ export function registerCounted(registry: Registry, { name, help, type, read }: 
       name,
       help,
       registers,
-      collect() {
-        this.set(read());
+      async collect() {
+        const value = await readValue(read);
+        if (value !== undefined) this.set(value);
       },
     });
     return;
@@ -45,9 +46,20 @@ export function registerCounted(registry: Registry, { name, help, type, read }: 
     name,
     help,
     registers,
-    collect() {
+    async collect() {
+      const value = await readValue(read);
+      if (value === undefined) return;
       this.reset();
-      this.inc(read());
+      this.inc(value);
     },
   });
+}
+
+async function readValue(read: CountedElsewhere['read']): Promise<number | undefined> {
+  try {
+    return await read();
+  } catch {
+    // One store that is down does not take the other metrics along.
+    return undefined;
+  }
 }

@@ -11,6 +11,8 @@ export interface GatewayMetrics extends CallMetrics {
   text(): Promise<string>;
   /** The same as values. */
   series(): Promise<readonly MetricSeries[]>;
+  /** A try at a notification, by how it ended; a closed list. */
+  countNotification(outcome: string): void;
   /** Adds what somebody else counts. */
   register(counted: CountedElsewhere): void;
 }
@@ -55,13 +57,11 @@ export function createMetrics(
   );
   const countBy = (name: string, help: string, label: string) => labelCounter(registry, { name, help, label });
   measureLanes(registry, lanes);
-  new Gauge({
+  registerCounted(registry, {
     name: 'postern_audit_lag_seconds',
     help: 'Age of the oldest audit entry that is not durable yet',
-    registers,
-    collect() {
-      this.set(auditLagSeconds());
-    },
+    type: 'gauge',
+    read: auditLagSeconds,
   });
 
   return {
@@ -102,6 +102,7 @@ export function createMetrics(
       'Calls that a risk scorer could not be heard on, by class',
       'class',
     ),
+    countNotification: countBy('postern_notifications_total', 'Tries at notifications, by how they ended', 'outcome'),
     countRetry: countBy('postern_upstream_retries_total', 'Further attempts at an upstream', 'integration'),
     text: () => registry.metrics(),
     series: () => readSeries(registry),

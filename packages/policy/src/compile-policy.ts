@@ -4,7 +4,7 @@ import { isRecord, type Report } from './read-fields.ts';
 import { type ReadRule, readRule, type Selectors } from './read-rule.ts';
 import { checkReferences, knownNames, streamsAlways } from './references.ts';
 import { OUT_OF_REACH, type RiskThresholds, readRiskThresholds } from './risk/risk-thresholds.ts';
-import { type CompiledRule, TIERS } from './rule.ts';
+import { type CompiledRule, isClosing, TIERS } from './rule.ts';
 import { createRuleIndex, type RuleIndex } from './rule-index.ts';
 
 /**
@@ -36,6 +36,8 @@ export interface CompiledPolicy {
   readonly rules: readonly CompiledRule[];
   readonly index: RuleIndex;
   readonly risk: RiskThresholds;
+  /** Some rule in force closes by paths: then a path that cannot be read cannot be judged. */
+  readonly closesPaths: boolean;
 }
 
 const POLICY_SECTIONS = ['integrations', 'agents', 'rules', 'global', 'risk'] as const;
@@ -70,7 +72,13 @@ export function compilePolicy(bundle: PolicyBundle, options: CompileOptions = {}
   if (issues.length > 0) throw new PolicyError(issues);
   const rules = [...globals, ...own].filter((read) => !read.isDisabled).map((read) => read.rule);
   rules.sort((left, right) => (left.id < right.id ? -1 : 1));
-  return { version, rules, index: createRuleIndex(rules), risk: options.riskRaises === false ? OUT_OF_REACH : risk };
+  return {
+    version,
+    rules,
+    index: createRuleIndex(rules),
+    risk: options.riskRaises === false ? OUT_OF_REACH : risk,
+    closesPaths: rules.some((rule) => rule.paths !== undefined && isClosing(rule) && !rule.isShadow),
+  };
 }
 
 function checkSections(bundle: Record<string, unknown>, report: Report): void {

@@ -5,6 +5,7 @@ import { compilePolicy } from './compile-policy.ts';
 import { decide } from './decide.ts';
 import { factsOf } from './facts.test-support.ts';
 import { compileActions } from './match-action.ts';
+import { judgeRecorded } from './simulate/judge-recorded.ts';
 
 /**
  * A plain path, the same path in another spelling that some upstream reads as the plain one, and a policy: the other spelling is never
@@ -167,14 +168,19 @@ function compare(
       ...factsOf({ request: { url: `https://h.example${path}`, target } }),
       ...matcher.match('GET', path),
     };
-    return decide(policy, facts);
+    const decision = decide(policy, facts);
+    // A call that is replayed is judged by the same readings.
+    const { outcome, rule } = decision;
+    expect(judgeRecorded(policy, facts)).toMatchObject({ verdict: { outcome, rule }, possible: [outcome] });
+    return decision;
   };
   const [other, plainly] = [judge(paths.other), judge(paths.plain)];
   const spent = new Set(other.limits.map(({ key }) => key));
   return {
     strength: [STRENGTH[other.outcome] as number, STRENGTH[plainly.outcome] as number] as const,
-    isHardKept: other.hard || !plainly.hard,
-    unspent: plainly.limits.filter(({ key }) => !spent.has(key)).map(({ rule }) => rule),
+    // What could not be judged is refused as hard as can be.
+    isHardKept: other.hard || !plainly.hard || other.errors.some(({ rule }) => rule === null),
+    unspent: plainly.limits.filter(({ key }) => other.outcome !== 'deny' && !spent.has(key)).map(({ rule }) => rule),
   };
 }
 

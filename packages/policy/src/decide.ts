@@ -10,6 +10,7 @@ import { highestRisk, type RiskScore } from './risk/score-risk.ts';
 import type { CompiledRule } from './rule.ts';
 import { candidateRules } from './rule-index.ts';
 import { approvalOfAction, approvalTerms, nextThreshold, raisedByRisk, settle } from './settle.ts';
+import { isUnreadable, UNREADABLE } from './unreadable.ts';
 import { REASONS } from './verdict.ts';
 
 /** The verdict on one call. */
@@ -72,6 +73,7 @@ export function decide(policy: CompiledPolicy, facts: Facts, options: DecideOpti
   const startedAt = performance.now();
   const call = readCall(facts);
   if (typeof call === 'string') return unjudged(policy, call, startedAt);
+  if (isUnreadable(policy, call)) return unjudged(policy, UNREADABLE, startedAt);
   const candidates = distinct(candidateRules(policy.index, call), call);
   const judgement = judgeRules(candidates, facts, call);
   const { matched } = judgement;
@@ -148,8 +150,8 @@ function unjudged(policy: CompiledPolicy, message: string, startedAt: number): D
 }
 
 /** A call may reach one rule by several keys of the index. */
-function distinct(candidates: CompiledRule[], { readings, otherActions }: Call): CompiledRule[] {
-  const isReadOnce = readings === undefined || (readings.split === readings.alike && !readings.isUnreadable);
+function distinct(candidates: CompiledRule[], { path, readings, otherActions }: Call): CompiledRule[] {
+  const isReadOnce = readings === undefined || readings.split === path;
   if (!isReadOnce || otherActions.length > 0) return [...new Set(candidates)];
   for (const rule of candidates) if (rule.mayComeTwice) return [...new Set(candidates)];
   return candidates;

@@ -64,7 +64,7 @@ describe('a rule that asks for an approval', () => {
 
   it('opens what it is written for, and no other spelling', () => {
     expect(judge([ask], '/pay').outcome).toBe('require_approval');
-    for (const path of ['//pay', '/Pay', '/pay/', '/%2570ay', '/x/%252e%252e/pay']) {
+    for (const path of ['//pay', '/Pay', '/pay/', '/%2570ay']) {
       expect(judge([ask], path)).toMatchObject({ outcome: 'deny', rule: null, matched: ['ask'] });
     }
   });
@@ -74,6 +74,33 @@ describe('a rule that asks for an approval', () => {
     expect(judge([failing], '/pay').outcome).toBe('require_approval');
     expect(judge([failing], '/x/%252e%252e/pay').outcome).toBe('deny');
     expect(judge([all, failing], '/x/%252e%252e/pay').outcome).toBe('require_approval');
+  });
+});
+
+describe('a path that cannot be read', () => {
+  const path = '/x/%252e%252e/pay';
+  const rules = [
+    { id: 'deny', effect: 'deny', paths: ['/other'] },
+    { id: 'ask', effect: 'require_approval', paths: ['/other'] },
+    { id: 'pace', effect: 'rate_limit', paths: ['/other'], limit: { requests: 1, perSeconds: 1 } },
+  ];
+
+  it.each(rules)('is refused where the rule $id closes some paths, whichever', (rule) => {
+    const error = 'the path would be none if it were decoded once more';
+    expect(judge([all, rule], path)).toMatchObject({
+      outcome: 'deny',
+      rule: null,
+      errors: [{ rule: null, message: error }],
+    });
+    expect(judge([all, rule], '/x/%252e/pay').outcome).toBe('deny');
+    expect(judge([all, rule], '/x/%25/pay').outcome).toBe('allow');
+  });
+
+  it('is judged where none does, and a rule in shadow changes nothing', () => {
+    expect(judge([all], path).outcome).toBe('allow');
+    expect(judge([all, { ...rules[0], shadow: true }], path)).toMatchObject({ outcome: 'allow', errors: [] });
+    expect(judge([all, { ...rules[0], disabled: true }], path).outcome).toBe('allow');
+    expect(judge([{ ...all, paths: ['/**'] }], path).outcome).toBe('deny');
   });
 });
 

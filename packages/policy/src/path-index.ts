@@ -34,14 +34,6 @@ export function collectFromPathIndex<Value>(root: PathIndex<Value>, path: string
   collectFrom(root, path, 1, found);
 }
 
-/** Appends every value to `found`; one may come several times. */
-export function allInPathIndex<Value>(node: PathIndex<Value>, found: Value[]): void {
-  for (const value of node.open) found.push(value);
-  for (const value of node.ends) found.push(value);
-  for (const child of node.literals.values()) allInPathIndex(child, found);
-  if (node.wildcard !== undefined) allInPathIndex(node.wildcard, found);
-}
-
 function collectFrom<Value>(node: PathIndex<Value>, path: string, at: number, found: Value[]): void {
   for (const value of node.open) found.push(value);
   if (at > path.length) {

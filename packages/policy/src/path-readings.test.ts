@@ -130,7 +130,6 @@ describe('a pattern of a rule that closes', () => {
     ['/projects/a%2Fb', '/projects/A%2fB/'],
     ['/%2A', '/*'],
     ['/caf%C3%A9/*', '/cafe%CC%81/x'],
-    ['/b', '/x/%252e%252e/a'],
   ])('%s covers %s', (pattern, path) => {
     expect(covers(pattern, path)).toBe(true);
   });

@@ -58,7 +58,7 @@ export function readPattern(pattern: PathPattern): PatternReadings {
 
 /** Whether a rule that closes and has this pattern covers the path. */
 export function anyReadingFits(pattern: PatternReadings, path: PathReadings): boolean {
-  if (path.isUnreadable || matchesPattern(pattern.alike, path.alike)) return true;
+  if (matchesPattern(pattern.alike, path.alike)) return true;
   const isDecodedAlike = pattern.decoded === pattern.alike && path.decoded === path.alike;
   if (!isDecodedAlike && matchesPattern(pattern.decoded, path.decoded)) return true;
   const isSplitAlike = pattern.split === pattern.decoded && path.split === path.decoded;

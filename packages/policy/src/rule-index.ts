@@ -1,5 +1,5 @@
 import { type Call, readingsOf } from './call.ts';
-import { addToPathIndex, allInPathIndex, collectFromPathIndex, createPathIndex, type PathIndex } from './path-index.ts';
+import { addToPathIndex, collectFromPathIndex, createPathIndex, type PathIndex } from './path-index.ts';
 import { type CompiledRule, isClosing } from './rule.ts';
 
 /**
@@ -30,10 +30,8 @@ interface ActionLevel {
 }
 
 interface Bucket {
-  /** Rules that open, by the path as it is written. */
+  /** Rules that open by their patterns as these are written, rules that close by the readings of theirs. */
   paths: PathIndex<CompiledRule> | undefined;
-  /** Rules that close, by the readings of the path. */
-  closingPaths: PathIndex<CompiledRule> | undefined;
   readonly byHost: Map<string, CompiledRule[]>;
   readonly rest: CompiledRule[];
 }
@@ -80,19 +78,16 @@ function collectByAction(level: ActionLevel | undefined, call: Call, found: Comp
 function collectFromBucket(bucket: Bucket | undefined, call: Call, found: CompiledRule[]): void {
   if (bucket === undefined) return;
   for (const rule of bucket.rest) found.push(rule);
-  if (bucket.paths !== undefined) collectFromPathIndex(bucket.paths, call.path, found);
-  if (bucket.closingPaths !== undefined) collectByReadings(bucket.closingPaths, call, found);
+  if (bucket.paths !== undefined) collectByPath(bucket.paths, call, found);
   if (bucket.byHost.size === 0) return;
   for (const rule of bucket.byHost.get(call.host) ?? []) found.push(rule);
 }
 
-function collectByReadings(paths: PathIndex<CompiledRule>, call: Call, found: CompiledRule[]): void {
-  const { alike, decoded, split, isUnreadable } = readingsOf(call);
-  if (isUnreadable) {
-    allInPathIndex(paths, found);
-    return;
-  }
-  collectFromPathIndex(paths, alike, found);
+/** Nearly always the path is all its readings, and one walk finds all. */
+function collectByPath(paths: PathIndex<CompiledRule>, call: Call, found: CompiledRule[]): void {
+  const { alike, decoded, split } = readingsOf(call);
+  collectFromPathIndex(paths, call.path, found);
+  if (alike !== call.path) collectFromPathIndex(paths, alike, found);
   if (decoded !== alike) collectFromPathIndex(paths, decoded, found);
   if (split !== decoded) collectFromPathIndex(paths, split, found);
 }
@@ -160,15 +155,13 @@ function methodLevelFor(level: AgentLevel, agent: AgentKey | null): MethodLevel 
 }
 
 function addToBucket(bucket: Bucket, rule: CompiledRule): void {
-  if (rule.paths !== undefined && isClosing(rule)) {
-    bucket.closingPaths ??= createPathIndex();
-    for (const { readings } of rule.paths) {
-      const { alike, decoded, split } = readings;
-      for (const pattern of new Set([alike, decoded, split])) addToPathIndex(bucket.closingPaths, pattern, rule);
-    }
-  } else if (rule.paths !== undefined) {
+  if (rule.paths !== undefined) {
     bucket.paths ??= createPathIndex();
-    for (const pattern of rule.paths) addToPathIndex(bucket.paths, pattern, rule);
+    for (const written of rule.paths) {
+      const { alike, decoded, split } = written.readings;
+      const patterns = isClosing(rule) ? new Set([alike, decoded, split]) : [written];
+      for (const pattern of patterns) addToPathIndex(bucket.paths, pattern, rule);
+    }
   } else if (rule.hosts !== undefined) {
     for (const host of rule.hosts) entry(bucket.byHost, host, () => []).push(rule);
   } else {
@@ -181,7 +174,6 @@ const createMethodLevel = (): MethodLevel => ({ byMethod: new Map(), anyMethod: 
 const createActionLevel = (): ActionLevel => ({ byAction: new Map(), anyAction: createBucket() });
 const createBucket = (): Bucket => ({
   paths: undefined,
-  closingPaths: undefined,
   byHost: new Map(),
   rest: [],
 });

@@ -1,13 +1,14 @@
-import type { AdminClient, ApiSimulation, PolicyDraft, SimulationQuery } from '@postern/client';
+import type { AdminClient, PolicyDraft, SimulationQuery } from '@postern/client';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { Failure, Misuse } from '../exit.ts';
 import { withLinesOf } from '../lines-of-file.ts';
 import { countWords } from '../output/count-words.ts';
 import { renderSimulation } from '../output/simulation.ts';
-import { localTime, parseDuration, readTime } from '../output/times.ts';
+import { parseDuration, readTime } from '../output/times.ts';
 import { visibleText } from '../output/visible-text.ts';
-import { openSession, type Session, showResult } from '../session.ts';
+import { openSession, showResult } from '../session.ts';
+import { type AskWindow, gatherWindows } from '../simulation-windows.ts';
 import { readYamlFile, type YamlFile } from '../yaml-file.ts';
 
 interface SimulateOptions {
@@ -57,7 +58,14 @@ async function simulate(
   const read = draft === undefined ? undefined : await readDraft(context, draft);
   const session = openSession(context, command, read?.tenant);
   const ask = askFor(session.client, read, options.id);
-  const simulation = await gatherWindows(session, ask, query, callsMax);
+  const simulation = await gatherWindows(ask, query, {
+    callsMax,
+    windowCalls: WINDOW_CALLS,
+    onProgress: (text) => context.note(`${text}\n`),
+  });
+  if (simulation.truncated && !session.json) {
+    context.note(`Calls before these were not looked at: --calls ${callsMax * 10} looks at more.\n`);
+  }
   showResult(
     session,
     simulation,
@@ -125,73 +133,7 @@ async function readDraft(context: CliContext, name: string): Promise<ReadDraft> 
   };
 }
 
-type Ask = (query: SimulationQuery) => Promise<ApiSimulation>;
-
-function askFor({ policyTrials }: AdminClient, read: ReadDraft | undefined, id = ''): Ask {
+function askFor({ policyTrials }: AdminClient, read: ReadDraft | undefined, id = ''): AskWindow {
   if (read === undefined) return (query) => policyTrials.simulateVersion(id, query);
   return (query) => withLinesOf(read.file, policyTrials.simulate(read.draft, query));
-}
-
-/** The whole range, window by window from the newest call back. */
-async function gatherWindows(
-  { context, json }: Session,
-  ask: Ask,
-  query: SimulationQuery,
-  callsMax: number,
-): Promise<ApiSimulation> {
-  let whole: ApiSimulation | undefined;
-  do {
-    const looked = whole === undefined ? 0 : lookedAt(whole);
-    const limit = Math.min(WINDOW_CALLS, callsMax - looked);
-    const window: ApiSimulation = await ask(
-      whole === undefined ? { ...query, limit } : { from: whole.from, to: whole.to, limit, cursor: whole.nextCursor },
-    );
-    whole = whole === undefined ? window : joined(whole, window);
-    if (whole.truncated) context.note(`${progressOf(whole)}\n`);
-  } while (whole.truncated && lookedAt(whole) < callsMax);
-  if (json || !whole.truncated) return whole;
-  context.note(`Calls before these were not looked at: --calls ${callsMax * 10} looks at more.\n`);
-  return whole;
-}
-
-function lookedAt({ calls, notRecorded }: ApiSimulation): number {
-  return calls + notRecorded.length;
-}
-
-function progressOf(simulation: ApiSimulation): string {
-  const { oldest } = simulation;
-  const looked = countWords(lookedAt(simulation), 'call');
-  return oldest === undefined ? `Looked at ${looked}.` : `Looked at ${looked}, back to ${localTime(oldest)}.`;
-}
-
-function joined(former: ApiSimulation, later: ApiSimulation): ApiSimulation {
-  if (former.policies.current !== later.policies.current) {
-    throw new Failure('The policy in force changed while this ran, so the calls were compared with two; run it again.');
-  }
-  const { nextCursor: _former, ...rest } = former;
-  return {
-    ...rest,
-    calls: former.calls + later.calls,
-    unchanged: former.unchanged + later.unchanged,
-    changed: [...former.changed, ...later.changed],
-    byRule: joinedCounts(
-      [...former.byRule, ...later.byRule],
-      ({ rule, before, after }) => `${rule} ${before} ${after}`,
-    ),
-    undetermined: [...former.undetermined, ...later.undetermined],
-    notRecorded: [...former.notRecorded, ...later.notRecorded],
-    unkept: joinedCounts([...former.unkept, ...later.unkept], ({ name }) => name),
-    truncated: later.truncated,
-    ...((later.oldest ?? former.oldest) === undefined ? {} : { oldest: later.oldest ?? former.oldest }),
-    ...(later.nextCursor === undefined ? {} : { nextCursor: later.nextCursor }),
-  };
-}
-
-function joinedCounts<T extends { readonly calls: number }>(counts: readonly T[], keyOf: (count: T) => string): T[] {
-  const byKey = new Map<string, T>();
-  for (const count of counts) {
-    const former = byKey.get(keyOf(count));
-    byKey.set(keyOf(count), { ...count, calls: count.calls + (former?.calls ?? 0) });
-  }
-  return [...byKey.values()].sort((left, right) => right.calls - left.calls);
 }

@@ -18,7 +18,7 @@ import { invalid } from '../validator.ts';
 import { isoTime } from '../views.ts';
 import { approvalEvent } from './approval-event.ts';
 import { alreadyDecided } from './decided.ts';
-import { checkVoter, createElectorates, type Electorate, readDecider, verdictOf } from './electorate.ts';
+import { checkVoter, createElectorates, readDecider, verdictOf } from './electorate.ts';
 import { openSealedCopy } from './sealed-copy.ts';
 
 /** Who decides on what. */
@@ -53,7 +53,6 @@ export async function approve(
   const { repositories, runInTransaction, now } = dependencies;
   const { approvals } = repositories;
   const asked = await findApproval(dependencies, actor.tenant, id);
-  // Whoever may not decide is told so before anything is opened.
   if (asked.status !== 'pending') throw alreadyDecided(asked, dependencies.publicUrl);
   const copy = await openSealedCopy(dependencies, asked);
 

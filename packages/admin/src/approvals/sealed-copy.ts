@@ -35,13 +35,13 @@ export async function openSealedCopy(
   const reference = sealedReference('request', tenant, fingerprint);
   try {
     const pieces = openStream(repositories.sealedRequests.read(tenant, sealedRequest), { vault, reference });
-    const request = await readWhole(await readSealedRequest(pieces));
+    const { request, shown } = await readWhole(await readSealedRequest(pieces));
     const descriptor = JSON.parse(approval.descriptor) as Descriptor;
     const isBound =
       descriptor.tenant === tenant &&
       descriptor.agent === approval.agent &&
       verifyStoredRequest(request, { descriptor, fingerprint });
-    if (isBound) return { isApprovable: true, rendered: renderRequest(request, { textBytesMax: SHOWN_BYTES_MAX }) };
+    if (isBound) return { isApprovable: true, rendered: renderRequest(shown, { textBytesMax: SHOWN_BYTES_MAX }) };
     logger.error({ tenant, approval: id }, 'the stored request of an approval is not the one it is bound to');
     return unavailable('The stored request is not the one that this approval is bound to.');
   } catch (error) {
@@ -56,7 +56,7 @@ function unavailable(words: string): SealedCopy {
   return { isApprovable: false, words };
 }
 
-/** All of it, with the beginning of its body in memory. */
+/** Reads all of it, and keeps the beginning of its body to be shown. */
 async function readWhole({ method, url, headers, bodyBytes, body }: ReadSealedRequest) {
   const hash = createHash('sha256');
   const beginning: Uint8Array[] = [];
@@ -67,7 +67,10 @@ async function readWhole({ method, url, headers, bodyBytes, body }: ReadSealedRe
     held += piece.byteLength;
   }
   const head = { method, url, headers };
-  if (bodyBytes === null) return { ...head, body: null, bodyDigest: null };
+  if (bodyBytes === null) return { request: { ...head, bodyDigest: null }, shown: { ...head, body: null } };
   const bodyDigest = `sha-256:${hash.digest('hex')}`;
-  return { ...head, body: Buffer.concat(beginning), bodyBytes, bodyDigest };
+  return {
+    request: { ...head, bodyDigest },
+    shown: { ...head, body: Buffer.concat(beginning), bodyBytes, bodyDigest },
+  };
 }

@@ -19,10 +19,12 @@ import {
   judgeUnsafe,
   missingSecrets,
 } from './check-document.ts';
+import { checkNotificationSecrets, judgeNotifications, warnOfNotifications } from './check-notifications.ts';
 import { checkScorer } from './check-scorer.ts';
 import { checkTemplateHosts, checkTemplatesAreThere, templatesOfDocument } from './check-templates.ts';
 import { type CurrentState, readCurrentState } from './current-state.ts';
 import { planIntegrations } from './integrations-section.ts';
+import { planNotifications } from './notifications-section.ts';
 import { judgePolicyChange } from './policy-change.ts';
 import type { ResolvedDocument } from './resolved-document.ts';
 import { planRisk } from './risk-section.ts';
@@ -101,6 +103,7 @@ async function applyWithin(
   const policy = judgePolicyChange(document, before, after);
   refuse(policy.issues);
   refuse(await checkSecretsFit(dependencies, document, after, write));
+  refuse(await checkNotificationSecrets(dependencies, document, after, write));
   refuse(await checkListensAreFree(dependencies, document, write));
   const changes = plan.flat().flatMap(({ change }) => (change === undefined ? [] : [change]));
   if (changes.length > 0) await write.record('admin.applied', 'config');
@@ -108,7 +111,7 @@ async function applyWithin(
     before: { records: before, bundleVersion: policy.was },
     after: { records: after, bundleVersion: policy.will },
   });
-  const warnings = [...missingSecrets(document, after), ...policy.warnings];
+  const warnings = [...missingSecrets(document, after), ...warnOfNotifications(document, after), ...policy.warnings];
   return { changes, warnings: warnings.map((issue) => toValidationIssue(issue, lineOf)) };
 }
 
@@ -139,6 +142,7 @@ export async function planChanges(
     ...(await checkTemplateHosts(document, findTemplate)),
     ...judgeListens(document, before, { isInstanceOwner, ownAddresses }),
     ...scorer.map(({ path, message }) => ({ path: ['risk', ...path], message })),
+    ...judgeNotifications(document, before, rights),
   ];
   const agents = await planAgents(dependencies, document.agents, before, write);
   const templates = await planTemplates(dependencies, document.templates, before, write);
@@ -151,6 +155,7 @@ export async function planChanges(
     planRisk(dependencies, document.risk, before.risk),
     planRules(dependencies, document.rules, before.rules, 'rule'),
     planRules(dependencies, document.globalRules, before.globalRules, 'global_rule'),
+    planNotifications(dependencies, document.notifications, before),
   ];
   return { plan: sections.flatMap(removalsFirst), issues: [...unsafe, ...templates.issues, ...agents.issues] };
 }

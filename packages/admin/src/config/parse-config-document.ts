@@ -3,6 +3,7 @@ import { referenceTo } from '@postern/templates';
 import { checkShape, type PlacedIssue, toValidationIssue, withRule } from '../validation/check-shape.ts';
 import type { IssuePath } from '../validation/schema-walk.ts';
 import { checkIntegration, duplicatesOf } from './check-integration.ts';
+import { checkNotification } from './check-notifications.ts';
 import { readYaml } from './read-yaml.ts';
 
 export interface ParsedConfig {
@@ -40,8 +41,9 @@ export function formatIssue(fileName: string, issue: ValidationIssue): string {
   return issue.field === '' ? `${place}: ${message}` : `${place}: ${issue.field}: ${message}`;
 }
 
-async function checkMeaning(document: ConfigDocument): Promise<{ document: ConfigDocument; issues: PlacedIssue[] }> {
-  const issues: PlacedIssue[] = [...checkNames(document), ...checkGlobalRules(document)];
+async function checkMeaning(given: ConfigDocument): Promise<{ document: ConfigDocument; issues: PlacedIssue[] }> {
+  const { document, issues: ofNotifications } = await checkNotifications(given);
+  const issues: PlacedIssue[] = [...checkNames(document), ...checkGlobalRules(document), ...ofNotifications];
   if (document.integrations === undefined) return { document, issues };
   const integrations: NonNullable<ConfigDocument['integrations']> = [];
   for (const [index, entry] of document.integrations.entries()) {
@@ -54,6 +56,17 @@ async function checkMeaning(document: ConfigDocument): Promise<{ document: Confi
   return { document: { ...document, integrations }, issues };
 }
 
+async function checkNotifications(
+  document: ConfigDocument,
+): Promise<{ document: ConfigDocument; issues: PlacedIssue[] }> {
+  if (document.notifications === undefined) return { document, issues: [] };
+  const checked = await Promise.all(document.notifications.map(checkNotification));
+  const issues = checked.flatMap((each, index) =>
+    each.issues.map(({ path, message }) => ({ path: ['notifications', index, ...path], message })),
+  );
+  return { document: { ...document, notifications: checked.map(({ endpoint }) => endpoint) }, issues };
+}
+
 function checkNames(document: ConfigDocument): PlacedIssue[] {
   const globalRules = document.global?.rules ?? [];
   const sections: readonly (readonly [IssuePath, string, readonly string[]])[] = [
@@ -62,6 +75,7 @@ function checkNames(document: ConfigDocument): PlacedIssue[] {
     [['agents'], 'name', (document.agents ?? []).map(({ name }) => name)],
     [['rules'], 'id', (document.rules ?? []).map(({ id }) => id)],
     [['global', 'rules'], 'id', globalRules.map(({ id }) => id)],
+    [['notifications'], 'url', (document.notifications ?? []).map(({ url }) => url)],
   ];
   return sections.flatMap(([section, member, names]) => {
     return duplicatesOf(names).map((index) => {

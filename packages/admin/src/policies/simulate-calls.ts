@@ -19,6 +19,8 @@ export interface SimulationRange {
   readonly to: number;
   /** Calls looked at, at most. */
   readonly limit: number;
+  /** How long it may take, to the end of a page: a policy of many conditions takes its time, and who asked waits only so long. */
+  readonly msMax: number;
   /** Where the answer before ended. */
   readonly cursor: string | undefined;
 }
@@ -102,6 +104,7 @@ export async function simulateCalls(
   const { tenant, from, to, limit } = range;
   let { cursor } = range;
   let looked = 0;
+  const end = performance.now() + range.msMax;
   let sliceEnd = performance.now() + SLICE_MS;
   do {
     const page = { limit: Math.min(PAGE_ENTRIES, limit - looked), ...(cursor === undefined ? {} : { cursor }) };
@@ -119,7 +122,7 @@ export async function simulateCalls(
     looked = findings.calls + findings.notRecorded.length;
     const isPast = items.every(({ at }) => at < from - DISORDER_MS);
     cursor = isPast ? undefined : nextCursor;
-  } while (cursor !== undefined && looked < limit);
+  } while (cursor !== undefined && looked < limit && performance.now() < end);
   return resultOf(findings, cursor);
 }
 

@@ -52,6 +52,7 @@ test.each<[object, string, string]>([
     'must be an ISO 8601 time such as 2026-01-31T12:00:00Z',
   ],
   [{ role: 'admin' }, 'name', 'is required'],
+  [{ name: 'bootstrap', role: 'admin' }, 'name', 'is the name of the first owner'],
 ])('the administrator %j is refused with its field', async (body, field, message) => {
   const plane = shared();
   const answer = await plane.call({ method: 'POST', url: '/v1/admins', body });
@@ -76,6 +77,35 @@ test('administrators are listed over all tenants or of one, revoked ones too', a
   ]);
   expect(await list('?tenant=acme')).toEqual([['ann', 'acme', false]]);
   expect((await plane.call({ method: 'DELETE', url: '/v1/admins/nobody' })).status).toBe(404);
+});
+
+test.each(['PATCH', 'PUT'] as const)('groups are changed by %s, and nothing else', async (method) => {
+  await using plane = await startTestControlPlane();
+  await plane.createAdmin('ann', 'approver', undefined, ['ops']);
+  const edit = (body: object) => plane.call({ method, url: '/v1/admins/ann', body });
+  const ann = (await plane.call({ url: '/v1/admins/ann' })).body;
+  expect(await edit({ ...ann, groups: ['security', 'legal'] })).toMatchObject({
+    status: 200,
+    body: { name: 'ann', role: 'approver', groups: ['security', 'legal'] },
+  });
+  expect((await edit({ groups: [] })).body.groups).toEqual([]);
+  const faults: [object, string, string][] = [
+    [{ groups: ['ops'], role: 'admin' }, 'role', 'cannot be changed'],
+    [{ groups: ['ops'], tenant: 'acme' }, 'tenant', 'cannot be changed'],
+    [{ groups: ['ops', 'ops'] }, 'groups[1]', 'is there twice'],
+    [{ groups: ['a b'] }, 'groups[0]', ''],
+    [{ role: 'approver' }, 'groups', 'is required'],
+    [{ groups: [], token: 'x' }, 'token', 'is not a known field'],
+  ];
+  for (const [body, field, message] of faults) {
+    const answer = await edit(body);
+    expect(answer, JSON.stringify(body)).toMatchObject({ status: 422, body: { issues: [{ field }] } });
+    expect(answer.body.issues[0].message).toContain(message);
+  }
+  expect((await plane.call({ url: '/v1/admins/ann' })).body.groups).toEqual([]);
+  expect((await plane.call({ method, url: '/v1/admins/nobody', body: { groups: [] } })).status).toBe(404);
+  const { items } = (await plane.call({ url: '/v1/audit/events?type=admin.updated' })).body;
+  expect(items.map(({ subject }: { subject: string }) => subject)).toEqual(['admin:ann', 'admin:ann']);
 });
 
 test('the audit log is searched by each filter, and times are taken as ISO 8601 or milliseconds', async () => {

@@ -24,7 +24,7 @@ export function eventRoutes(scope: AdminScope, dependencies: AdminDependencies):
       schema: {
         tags: ['events'],
         summary: 'Watch what happens in the tenant: server-sent events, as they come',
-        response: { 200: z.string().describe('text/event-stream; `Last-Event-ID` goes on after that event') },
+        response: { 200: z.unknown().describe('text/event-stream; `Last-Event-ID` goes on after that event') },
       },
     },
     async (request, reply) => {

@@ -73,13 +73,16 @@ function readRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
         summary: 'List grants, newest first',
         querystring: pageQuery.extend({
           agent: nameSchema.optional(),
-          usable: z.enum(['true', 'false']).optional().describe('true: only those that let calls pass now'),
+          usable: z.enum(['true', 'false']).optional().describe('Whether they let calls pass now'),
         }),
         response: { 200: pageOf(grantView) },
       },
     },
     ({ actor, query: { agent, usable, ...page } }) => {
-      const filter = { ...(agent === undefined ? {} : { agent }), isUsable: usable === 'true' };
+      const filter = {
+        ...(agent === undefined ? {} : { agent }),
+        ...(usable === undefined ? {} : { isUsable: usable === 'true' }),
+      };
       return readPage(() => grants.list(actor.tenant, filter, { ...page, nowMs: dependencies.now() }), viewGrant);
     },
   );

@@ -85,6 +85,8 @@ export function policyTrialRoutes(scope: AdminScope, dependencies: AdminDependen
   );
 }
 
+/** Well within what clients wait for an answer. */
+const ANSWER_MS_MAX = 10_000;
 /** The running one among them. */
 const WAITING_MAX = 8;
 /** What runs without a pause for calls. */
@@ -163,7 +165,7 @@ async function answerSimulation(
   const { current, draft: drafted, ground, warnings } = await readSimulationGround(dependencies, tenant, draft);
   const times = simulationTimes(query, dependencies.now());
   const { limit, cursor } = query;
-  const range = { tenant, ...times, limit, cursor };
+  const range = { tenant, ...times, limit, cursor, msMax: ANSWER_MS_MAX };
   const policies = { current, draft: drafted, ground };
   const result = await simulateCalls(dependencies.repositories.audit, policies, range, () => !reply.raw.closed).catch(
     (cause: unknown) => {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { AdminDependencies } from '../dependencies.ts';
 import { checkIfMatch, entityTag } from '../entity-tag.ts';
 import { pageOf, pageQuery, readAll, readPage } from '../paging.ts';
-import { unfitness, writeSecretVersion } from '../secret-values.ts';
+import { unfitness, webhookUnfitness, writeSecretVersion } from '../secret-values.ts';
 import { writeInTenant } from '../tenant-write.ts';
 import { invalid } from '../validator.ts';
 import { secretVersionView, secretView, viewSecret, viewSecretVersion } from '../views.ts';
@@ -146,7 +146,7 @@ function tagOf({ activeVersion, updatedAt }: SecretRecord): string {
   return `${activeVersion}-${updatedAt}`;
 }
 
-/** Refuses a value that an integration's credential which names the secret could not carry. */
+/** Refuses a value that an integration's credential which names the secret could not carry, or that could sign no notification. */
 async function checkFitsUsers(
   { repositories }: AdminDependencies,
   tenant: string,
@@ -159,4 +159,8 @@ async function checkFitsUsers(
     const fault = unfitness(spec.credential, value);
     if (fault !== undefined) throw invalid([{ field: 'value', message: `${fault} (integration ${spec.name})` }]);
   }
+  const endpoints = await repositories.notificationEndpoints.listByTenant(tenant, context);
+  if (!endpoints.some(({ spec }) => spec.secret === name)) return;
+  const fault = webhookUnfitness(value);
+  if (fault !== undefined) throw invalid([{ field: 'value', message: `${fault} (notifications)` }]);
 }

@@ -1,4 +1,4 @@
-import { configDocumentSchema } from '@postern/schemas';
+import { configDocumentSchema, ruleSchema } from '@postern/schemas';
 import { expect, test } from 'vitest';
 import { checkShape, fieldText, pathOfField, toValidationIssue } from './check-shape.ts';
 
@@ -161,6 +161,18 @@ test.each<[readonly (string | number)[], string]>([
   [[], ''],
 ])('the path %j is written %s', (path, text) => {
   expect(fieldText(path)).toBe(text);
+});
+
+test('the fault of a rule is told with its id, wherever the rule stands', () => {
+  const told = (document: object, place?: readonly (string | number)[]) =>
+    checkShape(configDocumentSchema, document, place).issues.map((issue) => toValidationIssue(issue).rule);
+  const bad = { id: 'bad', effect: 'allow', methods: [7] };
+  expect(told({ version: 1, rules: [{ id: 'good', effect: 'deny' }, bad] })).toEqual(['bad']);
+  expect(told({ version: 1, global: { rules: [bad] } })).toEqual(['bad']);
+  expect(told({ version: 1, rules: [{ ...bad, id: 'no name' }] })).toEqual([undefined, undefined]);
+  expect(told({ version: 1, rules: bad, agents: [{}] })).toEqual([undefined, undefined]);
+  expect(checkShape(ruleSchema, bad, ['rules', 0]).issues).toMatchObject([{ path: ['methods', 0], rule: 'bad' }]);
+  expect(checkShape(ruleSchema, bad).issues[0]).not.toHaveProperty('rule');
 });
 
 test('a field that another package names is read back into its path', () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { BreakableHarness, MakeBreakableHarness } from './harness.ts';
+import { commit, findClaim, takeOf } from './held-calls.ts';
 import { countOutcomes, intentOf, outcomeOf, readLog } from './journal-calls.ts';
 
 /** Refusals of a tenant that are kept one by one; the adapter may keep more. */
@@ -40,6 +41,29 @@ export function describeCallJournalFailures(makeHarness: MakeBreakableHarness): 
       const log = await readLog(harness.repositories);
       expect(log.map((entry) => entry.requestId)).toEqual(['r-1', 'r-1', 'r-2', 'r-3']);
       expect(countOutcomes(log)).toEqual(new Map([['r-1', 1]]));
+    });
+
+    test('a call that could not be stored has taken no key', async () => {
+      const journal = await harness.openJournal();
+      await journal.commitIntent(intentOf('r-0'));
+      await harness.breakStore();
+      await expect(commit(journal, 'r-1', { claim: takeOf() })).rejects.toMatchObject({ code: 'unavailable' });
+      await harness.mendStore();
+      expect(await findClaim(harness)).toBeUndefined();
+      await commit(journal, 'r-2', { claim: takeOf() });
+      expect(await findClaim(harness)).toMatchObject({ requestId: 'r-2', fence: 1 });
+    });
+
+    test('a claim whose outcome waits is being sent still, and settled with its answer later', async () => {
+      const journal = await harness.openJournal();
+      await commit(journal, 'r-1', { claim: takeOf() });
+      await harness.breakStore();
+      journal.recordOutcome(outcomeOf('r-1'), { claim: { to: 'succeeded', sealed: new Uint8Array(9_000) } });
+      await expect(journal.settling('r-1')).rejects.toMatchObject({ code: 'unavailable' });
+      expect(await findClaim(harness)).toMatchObject({ state: 'dispatching' });
+      await harness.mendStore();
+      await vi.waitFor(() => expect(journal.settling('r-1')).toBeUndefined(), { timeout: 5_000 });
+      expect(await findClaim(harness)).toMatchObject({ state: 'succeeded', answer: { bytes: 9_000 } });
     });
 
     test('what is kept is stored before the next call', async () => {

@@ -189,7 +189,6 @@ export function describeClaimModel(makeHarness: MakeJournalHarness): void {
             const lifetime = Math.max(0, model.expiresAt - model.createdAt);
             model.expiresAt = Math.max(model.expiresAt, clock.nowMs + lifetime);
             Object.assign(model, { state: after[step.outcome], retry: step.outcome === 'retry', holder: undefined });
-            model.fence += 1;
             break;
           }
           case 'pass':

@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import { requireCount, requireOneOf, requireText } from '../check.ts';
 import { claimStateOf } from '../claim-state.ts';
 import type { DbClient, TransactionScope } from '../client.ts';
@@ -138,7 +137,7 @@ const STATE_AFTER = { done: 'succeeded', not_done: 'failed_not_sent', retry: 'un
 /** How the entry says it. */
 const RESULT_OF = { done: 'done', not_done: 'not_sent', retry: 'unknown' } as const;
 
-/** The next fence: whoever still believes to be sending changes nothing any more. */
+/** It is not `dispatching` from here on, so whoever still believes to be sending changes nothing any more. */
 async function storeResolution(
   { kysely, appendEntry }: TransactionScope,
   row: JoinedClaimRow,
@@ -151,7 +150,6 @@ async function storeResolution(
     .set({
       state: STATE_AFTER[outcome],
       lease: null,
-      fence: sql`fence + 1`,
       retry_allowed: outcome === 'retry' ? 1 : 0,
       resolution: toJsonColumn({ outcome, note, by, at }),
       expires_at: Math.max(row.expires_at, at + lifetime),

@@ -14,17 +14,19 @@ import {
   type RecordKind,
 } from './protocol.ts';
 
-const FULL_REFUSAL: Required<EntryDraft> = {
+/** All that the journal carries; versions of a policy stand in entries of the control plane alone. */
+const FULL_REFUSAL: Required<Omit<EntryDraft, 'versions'>> = {
   ...intentOf('r-9', { intent: 'to read', credential: 'token', attempt: 1, addresses: ['192.0.2.1'], count: 2 }),
   ...outcomeOf('r-9', { code: 'denied', argsHash: 'sha-256:00' }),
   actor: 'alice',
   subject: 'agent:coder',
   fingerprint: 'f1',
+  risk: { score: 0.7, labels: ['shell'] },
   approval: 'a-1',
   grant: 'g-1',
   node: 'node-1',
   type: 'denied',
-} as Required<EntryDraft>;
+} as Required<Omit<EntryDraft, 'versions'>>;
 
 /** Over a real clone, as between threads. */
 function carried(batch: JournalBatch): JournalBatch {

@@ -6,7 +6,8 @@ import {
   sealedReference,
   sealStream,
 } from '@postern/approvals';
-import type { ApprovalRecord, SealedRequestRecord } from '@postern/db/ports';
+import { type ApprovalRecord, DbError, type SealedRequestRecord } from '@postern/db/ports';
+import { Rejection } from '@postern/schemas';
 import type { RequestBody } from '../body/request-body.ts';
 import { bodyBytes } from '../body/request-body.ts';
 import type { Gateway } from '../gateway.ts';
@@ -55,15 +56,28 @@ async function* bytesOf(body: RequestBody): AsyncGenerator<Uint8Array> {
 /**
  * The stored request of an approval, opened; its body is read as it is needed.
  *
- * @throws DbError, SealError, StoredFormError
+ * @throws Rejection `approval_unavailable` when it cannot be read now, `approval_expired` when it is not kept any more
  */
-export function openRequest(
+export async function openRequest(
   gateway: Gateway,
   { tenant, fingerprint, sealedRequest }: Pick<ApprovalRecord, 'tenant' | 'fingerprint' | 'sealedRequest'>,
 ): Promise<ReadSealedRequest> {
-  if (sealedRequest === undefined) throw new TypeError('the approval has no stored request');
-  const reference = sealedReference('request', tenant, fingerprint);
-  return readSealedRequest(
-    openStream(gateway.sealedRequests.read(tenant, sealedRequest), { vault: gateway.vault, reference }),
-  );
+  try {
+    if (sealedRequest === undefined) throw new TypeError('the approval has no stored request');
+    const reference = sealedReference('request', tenant, fingerprint);
+    const pieces = openStream(gateway.sealedRequests.read(tenant, sealedRequest), { vault: gateway.vault, reference });
+    return await readSealedRequest(pieces);
+  } catch (cause) {
+    throw cause instanceof DbError && cause.code === 'unavailable'
+      ? new Rejection('approval_unavailable', 'The stored request cannot be read at present.', { cause })
+      : new Rejection('approval_expired', 'The stored request of this approval is not kept any more.', { cause });
+  }
+}
+
+/** Its answer can be asked for by the approval's id as long as it is kept, and for that the request is needed. Delays nobody. */
+export function keepWithAnswer(gateway: Gateway, { tenant, sealedRequest }: ApprovalRecord, ttlMs: number): void {
+  if (sealedRequest === undefined) return;
+  gateway.sealedRequests
+    .keepUntil(tenant, sealedRequest, gateway.now() + ttlMs)
+    .catch((error: unknown) => gateway.log.error(error, 'keep a stored request'));
 }

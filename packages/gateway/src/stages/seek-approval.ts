@@ -5,7 +5,7 @@ import { answerAccepted } from '../answers/documents.ts';
 import { approvalDetails, approvalProblem } from '../approvals/approval-problems.ts';
 import { type FoundGrant, findGrant } from '../approvals/find-grant.ts';
 import { type Binding, openApproval } from '../approvals/open-approval.ts';
-import { openRequest } from '../approvals/stored-request.ts';
+import { keepWithAnswer, openRequest } from '../approvals/stored-request.ts';
 import { approvalKey } from '../claims/keyed-call.ts';
 import type { Gateway } from '../gateway.ts';
 import type { DecidedCall } from './decide.ts';
@@ -91,7 +91,11 @@ async function permitted(
   event.approval = approval.id;
   event.grant = grant.id;
   // The first execution has a claim of its own where the caller gave no key.
-  if (approval.status === 'approved') call.claim ??= keyedCall(call, approvalKey(approval.id));
+  const isItsOwn = approval.fingerprint === binding.fingerprint;
+  if (approval.status === 'approved' && isItsOwn) {
+    call.claim ??= keyedCall(call, approvalKey(approval.id));
+    keepWithAnswer(gateway, approval, call.claim.ttlMs);
+  }
   if (grant.kind !== 'rule' && call.requested.approval === undefined) {
     const { headers, body } = await openRequest(gateway, approval);
     await body[Symbol.asyncIterator]().return?.();

@@ -16,6 +16,8 @@ export interface TokenKeeperOptions extends Omit<MintOptions, 'clock' | 'rotatio
   readonly storeRotatedSecret: StoreRotatedSecret;
   readonly log: Pick<CallLog, 'error'>;
   readonly metrics: Pick<CallMetrics, 'countCredentialError'>;
+  /** A token endpoint said that a secret which its use replaces is worthless for good. Must not throw. */
+  readonly onDeadSecret?: (tenant: string, secret: string) => void;
   /** Milliseconds that never go back. Default: the process's monotonic clock. */
   readonly clock?: () => number;
   /** 0 up to 1; spreads renewals and waits. Default `Math.random`. */
@@ -155,8 +157,10 @@ export class TokenKeeper {
     this.#entries.get(integration)?.set(keyOf(cachedSecret(entry.secret), clientSecret), entry);
   }
 
-  #fail(entry: TokenEntry, { integration }: TokenDemand, failure: TokenFailure): Rejection {
+  #fail(entry: TokenEntry, { integration, credential }: TokenDemand, failure: TokenFailure): Rejection {
     entry.fail(failure);
+    const isDead = failure.isPermanent && failure.code === 'invalid_grant' && credential.source.rotates;
+    if (isDead) this.#options.onDeadSecret?.(integration.tenant, credential.secretName);
     this.#options.metrics.countCredentialError(failure.code);
     this.#options.log.error(
       failure,

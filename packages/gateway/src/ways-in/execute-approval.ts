@@ -1,6 +1,6 @@
 import type { ReadSealedRequest } from '@postern/approvals';
 import type { CanonicalTarget } from '@postern/canonicalizer';
-import { type ApprovalRecord, DbError } from '@postern/db/ports';
+import type { ApprovalRecord } from '@postern/db/ports';
 import { Rejection } from '@postern/schemas';
 import { CollectedAnswer } from '../answers/collected-answer.ts';
 import { approvalProblem } from '../approvals/approval-problems.ts';
@@ -45,19 +45,7 @@ async function readApproved(gateway: Gateway, request: AdmittedRequest, caller: 
   // What came of an execution its claim tells, as long as there is one: stage 4 asks it.
   const isOver = approval.status === 'executed' || approval.status === 'failed' || approval.status === 'unknown';
   if (problem !== undefined && !(isOver && (await claimOf(gateway, approval)) !== undefined)) throw problem;
-  return new ApprovedRequest(gateway, approval, await stored(gateway, approval));
-}
-
-async function stored(gateway: Gateway, approval: ApprovalRecord): Promise<ReadSealedRequest> {
-  try {
-    return await openRequest(gateway, approval);
-  } catch (error) {
-    if (error instanceof DbError && error.code === 'unavailable')
-      throw new Rejection('approval_unavailable', 'The stored request cannot be read at present.', { cause: error });
-    throw new Rejection('approval_expired', 'The stored request of this approval is not kept any more.', {
-      cause: error,
-    });
-  }
+  return new ApprovedRequest(approval, await openRequest(gateway, approval));
 }
 
 /** A stored request, as a call of its own; every stage judges it anew. */
@@ -70,7 +58,7 @@ class ApprovedRequest implements RequestedCall {
   readonly approval: ApprovalRecord;
   readonly #request: ReadSealedRequest;
 
-  constructor(_gateway: Gateway, approval: ApprovalRecord, request: ReadSealedRequest) {
+  constructor(approval: ApprovalRecord, request: ReadSealedRequest) {
     this.integration = approval.integration;
     this.method = request.method;
     this.rawHeaders = request.headers.flat();

@@ -12,6 +12,7 @@ import { asOpened } from '../opening.ts';
 import { type CompiledRule, isClosing, isTold, TIERS, uncoveredField } from '../rule.ts';
 import { candidateRules } from '../rule-index.ts';
 import { approvalOfAction, nextThreshold, raisedByRisk, settle } from '../settle.ts';
+import { isUnreadable } from '../unreadable.ts';
 import { REASONS, type Verdict } from '../verdict.ts';
 import { type RecordedFacts, unkeptFacts } from './recorded-facts.ts';
 
@@ -46,7 +47,7 @@ interface Sorted {
 export function judgeRecorded(policy: CompiledPolicy, recorded: RecordedFacts): RecordedVerdict {
   const facts = recorded as Facts;
   const call = readRecordedCall(recorded);
-  if (typeof call === 'string') {
+  if (typeof call === 'string' || isUnreadable(policy, call)) {
     const verdict: Verdict = { outcome: 'deny', rule: null, reason: REASONS.unjudged, hard: false };
     return { verdict, possible: ['deny'], undetermined: [] };
   }

@@ -1,0 +1,98 @@
+import type { ApprovalSummary, DbRepositories } from '@postern/db/ports';
+
+export interface SweepParts {
+  readonly repositories: Pick<DbRepositories, 'approvals' | 'claims' | 'sealedRequests' | 'outbox' | 'queuedCalls'>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly onError: (error: unknown, doing: string) => void;
+  /** An approval is over; calls may wait for it. Must not throw. */
+  readonly onExpired: (approval: ApprovalSummary) => void;
+  /** After each round. Must not throw. */
+  readonly onRound?: () => void;
+  /** From the end of a round to the begin of the next. Default 5,000. */
+  readonly everyMs?: number;
+}
+
+export interface Sweeps {
+  start(): void;
+  /** Begins nothing more, and resolves when what is under way has ended. */
+  stop(): Promise<void>;
+}
+
+interface Sweep {
+  readonly doing: string;
+  /** How many at a time: so that calls do not wait behind it. */
+  readonly limit: number;
+  /** Returns how many there were. */
+  readonly run: (limit: number) => Promise<number>;
+}
+
+const EVERY_MS = 5_000;
+/** Where there was more than one round takes. */
+const AGAIN_MS = 250;
+/** Finished messages can be looked at and replayed for so long. */
+export const OUTBOX_KEPT_MS = 7 * 86_400_000;
+
+/**
+ * Tidies what is over, in the background: one sweep after the other, each bounded, a round every few seconds. No answer depends on it but
+ * that what has expired is told of. A sweep that fails is told of once, until it has succeeded again.
+ */
+export function createSweeps(parts: SweepParts): Sweeps {
+  const { onError, onRound, everyMs = EVERY_MS } = parts;
+  const sweeps = sweepsOf(parts);
+  const failing = new Set<string>();
+  let timer: NodeJS.Timeout | undefined;
+  let round: Promise<void> | undefined;
+  let isStopped = false;
+
+  async function runRound(): Promise<void> {
+    let isMore = false;
+    for (const { doing, limit, run } of sweeps) {
+      if (isStopped) return;
+      try {
+        if ((await run(limit)) >= limit) isMore = true;
+        failing.delete(doing);
+      } catch (error) {
+        if (!failing.has(doing)) onError(error, doing);
+        failing.add(doing);
+      }
+    }
+    onRound?.();
+    schedule(isMore ? AGAIN_MS : everyMs);
+  }
+
+  function schedule(inMs: number): void {
+    if (isStopped) return;
+    timer = setTimeout(() => {
+      round = runRound();
+    }, inMs).unref();
+  }
+
+  return {
+    start: () => schedule(0),
+    async stop() {
+      isStopped = true;
+      clearTimeout(timer);
+      await round;
+    },
+  };
+}
+
+function sweepsOf({ repositories, now, onExpired }: SweepParts): readonly Sweep[] {
+  const { approvals, claims, sealedRequests, outbox, queuedCalls } = repositories;
+  return [
+    {
+      doing: 'sweep approvals',
+      limit: 100,
+      async run(limit) {
+        const expired = await approvals.sweep(now(), limit);
+        for (const approval of expired) onExpired(approval);
+        return expired.length;
+      },
+    },
+    { doing: 'sweep claims', limit: 500, run: (limit) => claims.sweep(now(), limit) },
+    { doing: 'sweep stored requests', limit: 50, run: (limit) => sealedRequests.sweep(now(), limit) },
+    { doing: 'sweep the outbox', limit: 500, run: (limit) => outbox.sweep(now() - OUTBOX_KEPT_MS, limit) },
+    { doing: 'sweep queued calls', limit: 100, run: (limit) => queuedCalls.sweep(now(), limit) },
+  ];
+}

@@ -1,0 +1,173 @@
+import { describe, expect, test } from 'vitest';
+import { decide, holdCall } from '../approvals/held-call.fixture.ts';
+import { startTestControlPlane, type TestControlPlane } from '../control-plane.fixture.ts';
+
+async function listen(plane: TestControlPlane): Promise<string> {
+  if (plane.server.server.listening) return `http://127.0.0.1:${portOf(plane)}`;
+  return await plane.server.listen({ host: '127.0.0.1', port: 0 });
+}
+
+function portOf({ server }: TestControlPlane): number {
+  const address = server.server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+interface Told {
+  readonly id: string | undefined;
+  readonly type: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever members it expects and fails when they are not there.
+  readonly data: any;
+}
+
+/** A watch over a real socket. */
+async function watch(plane: TestControlPlane, headers: Record<string, string> = {}, token = plane.ownerToken) {
+  const response = await fetch(`${await listen(plane)}/v1/events`, {
+    headers: { authorization: `Bearer ${token}`, ...headers },
+  });
+  const text = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let unread = '';
+  let isOver = false;
+  const next = async (): Promise<Told | undefined> => {
+    for (;;) {
+      const end = unread.indexOf('\n\n');
+      if (end === -1) {
+        if (isOver) return undefined;
+        const piece = await text?.read();
+        unread += piece?.value ?? '';
+        isOver = piece?.done !== false;
+        continue;
+      }
+      const fields = Object.fromEntries(
+        unread
+          .slice(0, end)
+          .split('\n')
+          .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+      );
+      unread = unread.slice(end + 2);
+      if (fields['event'] !== undefined)
+        return { id: fields['id'], type: fields['event'], data: JSON.parse(fields['data']) };
+    }
+  };
+  return { response, next, stop: () => text?.cancel() };
+}
+
+describe('the live events', () => {
+  test('of a tenant are told as they come, with what is written', async () => {
+    await using plane = await startTestControlPlane();
+    const { response, next, stop } = await watch(plane);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(response.headers.get('postern-request-id')).toMatch(/^req_/);
+    const { id } = await holdCall(plane, { terms: { approvers: 2 }, members: { summary: 'POST /pay' } });
+    expect(await next()).toMatchObject({ type: 'admin.created', data: { data: { subject: 'agent:coder' } } });
+    const bob = await plane.createAdmin('bob', 'approver');
+    expect(await next()).toMatchObject({ type: 'admin.created', data: { data: { subject: 'admin:bob' } } });
+    await decide(plane, id, 'approve', { token: bob });
+    expect(await next()).toMatchObject({
+      type: 'approval.voted',
+      data: { data: { approvalId: id, status: 'pending' } },
+    });
+    const decidedAt = performance.now();
+    await decide(plane, id, 'approve');
+    expect(await next()).toEqual({
+      id: expect.any(String),
+      type: 'approval.decided',
+      data: {
+        type: 'approval.decided',
+        timestamp: '2026-03-01T12:00:00.000Z',
+        tenant: 'default',
+        data: {
+          approvalId: id,
+          status: 'approved',
+          agent: 'coder',
+          integration: 'bank',
+          action: 'pay',
+          risk: { score: 0.5, labels: ['destructive'] },
+          summary: 'POST /pay',
+          expiresAt: '2026-03-01T12:15:00.000Z',
+          decidedBy: 'bootstrap',
+        },
+      },
+    });
+    expect(performance.now() - decidedAt).toBeLessThan(2_000);
+    await plane.call({ method: 'POST', url: '/v1/rules', body: { id: 'reads', effect: 'allow' } });
+    expect((await next())?.type).toBe('admin.created');
+    expect(await next()).toMatchObject({ type: 'policy.activated', data: { data: { actor: 'bootstrap' } } });
+    await stop();
+  });
+
+  test('go on after the event that was seen last', async () => {
+    await using plane = await startTestControlPlane();
+    const create = (name: string) => plane.call({ method: 'POST', url: '/v1/agents', body: { name } });
+    const first = await watch(plane);
+    await create('a');
+    const seen = await first.next();
+    await first.stop();
+    await create('b');
+    const second = await watch(plane, { 'last-event-id': seen?.id ?? '' });
+    expect((await second.next())?.data.data.subject).toBe('agent:b');
+    await second.stop();
+    const third = await watch(plane, { 'last-event-id': 'from-another-life' });
+    expect((await third.next())?.type).toBe('reset');
+    await third.stop();
+  });
+
+  test('tell an approver of approvals and grants alone, and nobody of another tenant', async () => {
+    await using plane = await startTestControlPlane();
+    await plane.call({ method: 'POST', url: '/v1/tenants', body: { name: 'acme' } });
+    const [bob, foreign] = [
+      await plane.createAdmin('bob', 'approver'),
+      await plane.createAdmin('foreign', 'admin', 'acme'),
+    ];
+    const ours = await watch(plane, {}, bob);
+    const theirs = await watch(plane, {}, foreign);
+    await plane.call({ method: 'POST', url: '/v1/agents', body: { name: 'coder' } });
+    await decide(plane, (await holdCall(plane)).id, 'deny');
+    await plane.call({ method: 'POST', url: '/v1/agents', tenant: 'acme', body: { name: 'theirs' } });
+    expect(await ours.next()).toMatchObject({ type: 'approval.decided', data: { data: { status: 'denied' } } });
+    expect(await theirs.next()).toMatchObject({ data: { tenant: 'acme', data: { subject: 'agent:theirs' } } });
+    await Promise.all([ours.stop(), theirs.stop()]);
+  });
+
+  test('of a write that failed are not told', async () => {
+    await using plane = await startTestControlPlane();
+    const { next, stop } = await watch(plane);
+    expect((await plane.call({ method: 'POST', url: '/v1/agents', body: { name: 'a' } })).status).toBe(201);
+    expect((await plane.call({ method: 'POST', url: '/v1/agents', body: { name: 'a' } })).status).toBe(409);
+    await plane.call({ method: 'POST', url: '/v1/agents', body: { name: 'b' } });
+    expect((await next())?.data.data.subject).toBe('agent:a');
+    expect((await next())?.data.data.subject).toBe('agent:b');
+    await stop();
+  });
+
+  test('end for whoever is no administrator any more', async () => {
+    await using plane = await startTestControlPlane({ heartbeatMs: 20 });
+    const bob = await plane.createAdmin('bob', 'auditor');
+    const { next } = await watch(plane, {}, bob);
+    await plane.call({ method: 'DELETE', url: '/v1/admins/bob' });
+    const told: (string | undefined)[] = [];
+    for (let event = await next(); event !== undefined; event = await next()) told.push(event.type);
+    // Whether the removal itself is told depends on which of the two is first.
+    expect(['', 'admin.removed']).toContain(told.join());
+  });
+
+  test('end with the server, which does not wait for them', async () => {
+    const plane = await startTestControlPlane();
+    const { next } = await watch(plane);
+    const closing = plane[Symbol.asyncDispose]();
+    expect(await next()).toBeUndefined();
+    await closing;
+  });
+
+  test('need a token, and are for the roles that read something', async () => {
+    await using plane = await startTestControlPlane();
+    expect((await plane.call({ url: '/v1/events', token: null })).status).toBe(401);
+    for (const role of ['owner', 'admin', 'approver', 'auditor', 'operator'] as const) {
+      const { response, stop } = await watch(plane, {}, await plane.createAdmin(`an-${role}`, role));
+      expect(response.status, role).toBe(200);
+      await stop();
+    }
+    expect((await plane.call({ method: 'HEAD', url: '/v1/events' })).status).toBe(405);
+  });
+});
