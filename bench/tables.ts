@@ -185,11 +185,11 @@ function decisionSection({ decisions }: BenchReport): string[] {
     (Object.keys(CONTENDERS) as Contender[]).map((name) => [CONTENDERS[name], ...hundredths(micros[name])]),
   );
   const compared = markdownTable(
-    ['in the same round', 'median', 'rounds'],
+    ['of the medians', ''],
     [
-      ['50 conditions ÷ 50 bare evaluations', ...hundredths(ratios.conditionsOverBare)],
-      ['10,000 rules ÷ 100', ...hundredths(ratios.manyOverFew)],
-      ['Cedar ÷ Postern, with conditions', ...hundredths(ratios.cedarOverConditions)],
+      ['50 conditions ÷ 50 bare evaluations', ratios.conditionsOverBare.toFixed(2)],
+      ['10,000 rules ÷ 100', ratios.manyOverFew.toFixed(2)],
+      ['Cedar ÷ Postern, with conditions', ratios.cedarOverConditions.toFixed(0)],
     ],
   );
   return [`## The decision alone, in a process that does nothing else\n\n${table}\n\n${compared}`];

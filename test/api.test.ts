@@ -141,13 +141,18 @@ describe('what every answer carries', () => {
   });
 
   const keyed = { 'idempotency-key': '"k-1"' };
-  test.each<[string, () => Promise<Answer>]>([
-    ['a passed call', () => call(gateway.dataUrl, '/to/api/items', { headers: { ...key(), ...keyed } })],
-    ['a document with the header', () => execute({ method: 'GET', path: '/items' }, {}, keyed)],
-    ['a document with the member', () => execute({ method: 'GET', path: '/items' }, { idempotencyKey: 'k-1' })],
-    ['a refusal', () => call(gateway.dataUrl, '/to/nobodys/x', { headers: { ...key(), ...keyed } })],
-  ])('Postern-Idempotency: none when a key came: %s', async (_what, send) => {
-    expect((await send()).headers['postern-idempotency']).toBe('none');
+  const other = { 'idempotency-key': '"k-2"' };
+  test.each<[string, string, () => Promise<Answer>]>([
+    ['a passed call', 'stored', () => call(gateway.dataUrl, '/to/api/items', { headers: { ...key(), ...keyed } })],
+    ['a document with the header', 'stored', () => execute({ method: 'GET', path: '/items' }, {}, other)],
+    [
+      'a document with the member',
+      'replayed',
+      () => execute({ method: 'GET', path: '/items' }, { idempotencyKey: 'k-2' }),
+    ],
+    ['a refusal', 'none', () => call(gateway.dataUrl, '/to/nobodys/x', { headers: { ...key(), ...keyed } })],
+  ])('Postern-Idempotency tells what a key came to: %s', async (_what, came, send) => {
+    expect((await send()).headers['postern-idempotency']).toBe(came);
   });
 
   test('no Postern-Idempotency when no key came, and the key is not forwarded', async () => {

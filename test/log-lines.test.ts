@@ -217,23 +217,33 @@ function firstColumn(from: string): string[] {
   return [...table.matchAll(/^\| `([^`]+)`/gm)].map(([, name = '']) => name);
 }
 
+async function approve({ adminUrl, adminToken }: RunningGateway, id: string): Promise<void> {
+  const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
+  const answer = await call(adminUrl, `/v1/approvals/${id}/approve`, { method: 'POST', headers, body: '{}' });
+  expect(answer.status).toBe(200);
+}
+
 describe('the guide', () => {
   test('lists every field of the line of a call, and no other', async () => {
     const documented = firstColumn('The line of a call, `msg` `call`:');
     const fails = { id: 'fails', effect: 'allow', when: 'request.body.x == 1' };
     const silent = { id: 'silent', effect: 'deny', shadow: true };
+    const asks = { id: 'asks', effect: 'require_approval', methods: ['OPTIONS'] };
     await using gateway = await start(
       { POSTERN_ENVIRONMENT: 'staging', OTEL_EXPORTER_OTLP_ENDPOINT: upstream.url },
-      { rules: [ALLOW_ALL, fails, silent], risk: {} },
+      { rules: [ALLOW_ALL, fails, silent, asks], risk: {} },
     );
     await call(gateway.dataUrl, '/to/api/x?file=..%2Fx', { headers: { ...key, 'x-request-id': 'mine' } });
     await call(gateway.dataUrl, '/to/none/x', { headers: key });
     upstream.answerWith((_request, response) => void response.destroy());
     await call(gateway.dataUrl, '/to/api/x', { headers: key });
     upstream.answerWith((_request, response) => void response.end());
+    const held = await call(gateway.dataUrl, '/to/api/x', { method: 'OPTIONS', headers: key });
+    await approve(gateway, held.problem().approval?.id ?? '');
+    await call(gateway.dataUrl, '/to/api/x', { method: 'OPTIONS', headers: key });
     await gateway.kill('SIGTERM');
     const calls = named(linesOf(gateway.stderr()), 'call');
-    expect(calls.length).toBe(3);
+    expect(calls.length).toBe(5);
     const general = ['level', 'time', 'node', 'environment', 'msg'];
     const seen = new Set(calls.flatMap((line) => Object.keys(line)).filter((name) => !general.includes(name)));
     expect([...seen].sort()).toEqual([...documented].sort());

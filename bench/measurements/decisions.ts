@@ -10,8 +10,8 @@ import { type Figure, figureOf } from '../statistics.ts';
 export interface Decisions {
   /** Microseconds a decision. */
   readonly micros: Readonly<Record<Contender, Figure>>;
-  /** Of two contenders in the same round. */
-  readonly ratios: Readonly<Record<'conditionsOverBare' | 'manyOverFew' | 'cedarOverConditions', Figure>>;
+  /** Of the medians of two contenders. */
+  readonly ratios: Readonly<Record<'conditionsOverBare' | 'manyOverFew' | 'cedarOverConditions', number>>;
 }
 
 export const CONTENDERS = {
@@ -155,12 +155,12 @@ export async function measureDecisions({ rounds, decisionWindowMs }: Plan): Prom
   const contenders = Object.keys(CONTENDERS) as Contender[];
   for (const name of contenders) await microsEach(decisions[name], decisionWindowMs);
   const taken = await inRounds(contenders, rounds, (name) => microsEach(decisions[name], decisionWindowMs));
-  const ratio = (over: Contender, under: Contender) => {
-    const divisors = taken.get(under) ?? [];
-    return figureOf((taken.get(over) ?? []).map((value, round) => value / (divisors[round] ?? Number.NaN)));
-  };
+  const micros = Object.fromEntries(
+    [...taken].map(([name, values]) => [name, figureOf(values)]),
+  ) as Decisions['micros'];
+  const ratio = (over: Contender, under: Contender) => micros[over].median / micros[under].median;
   return {
-    micros: Object.fromEntries([...taken].map(([name, values]) => [name, figureOf(values)])) as Decisions['micros'],
+    micros,
     ratios: {
       conditionsOverBare: ratio('conditions', 'bare'),
       manyOverFew: ratio('rules10000', 'rules100'),

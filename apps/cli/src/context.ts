@@ -13,6 +13,11 @@ export interface CliContext {
   readonly write: (text: string) => void;
   /** Everything that is not a result: standard error. */
   readonly note: (text: string) => void;
+  /**
+   * For commands that go on until somebody ends them: from the first call on, an interrupt (Ctrl-C) aborts the signal and no longer ends
+   * the program. Absent: nothing interrupts.
+   */
+  readonly interrupt?: () => AbortSignal;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }

@@ -13,8 +13,16 @@ export function systemContext(): CliContext {
     columns: stdout.isTTY ? stdout.columns : undefined,
     write: (text) => stdout.write(text),
     note: (text) => stderr.write(text),
+    interrupt,
     now: Date.now,
   };
+}
+
+/** The second Ctrl-C ends the program at once, whatever it does. */
+function interrupt(): AbortSignal {
+  const controller = new AbortController();
+  process.once('SIGINT', () => controller.abort());
+  return controller.signal;
 }
 
 /** A line typed without being shown. Ctrl-C ends the program, Ctrl-D the line. */

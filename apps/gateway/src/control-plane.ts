@@ -35,6 +35,7 @@ export async function createControlPlane(parts: ControlPlaneParts): Promise<{ re
     onApprovalDecided: (_tenant, { id }) => composition.gateway.approvalWatch.notify(id),
     logger: log.logger,
     readiness: async () => readiness(composition.gateway),
+    onOutbox: () => composition.outboxWorker.wake(),
     credentialState: (tenant, integration) => composition.gateway.tokens.stateOf(tenant, integration),
     metrics: async () => ({
       contentType: 'text/plain; version=0.0.4; charset=utf-8',

@@ -21,6 +21,7 @@ import { eventRoutes } from './routes/events.ts';
 import { exportRoutes } from './routes/export.ts';
 import { grantRoutes } from './routes/grants.ts';
 import { integrationRoutes } from './routes/integrations.ts';
+import { notificationRoutes } from './routes/notifications.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { policyTrialRoutes } from './routes/policy-trials.ts';
@@ -52,6 +53,7 @@ const RESOURCES: readonly ((scope: AdminScope, dependencies: AdminDependencies) 
   approvalRoutes,
   grantRoutes,
   claimRoutes,
+  notificationRoutes,
   auditEventRoutes,
   applyRoutes,
   exportRoutes,

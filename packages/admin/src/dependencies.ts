@@ -68,6 +68,8 @@ export interface AdminDependencies extends WriteDependencies {
   readonly events: EventHub;
   /** Called after the commit of each decision: calls wait for it. Must not throw. */
   readonly onApprovalDecided?: (tenant: string, approval: ApprovalRecord, event: 'approval.decided') => void;
+  /** Called after messages were made due. Must not throw. */
+  readonly onOutbox?: () => void;
   /** The widest grants that approvers may give; default `DEFAULT_GRANT_CAPS`. */
   readonly grantCaps?: GrantCaps;
   /** Between two signs of life to those who watch; default 15,000. */

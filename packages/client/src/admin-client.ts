@@ -1,5 +1,6 @@
 import type { Entry, KeyScope, Rule, TemplateInput } from '@postern/schemas';
 import type {
+  AdminEdit,
   ApiAdmin,
   ApiAgent,
   ApiAgentKey,
@@ -21,7 +22,10 @@ import type {
   PageQuery,
   SecretValue,
 } from './api-objects.ts';
+import { approvalCalls, grantCalls } from './approvals.ts';
+import { claimCalls } from './claims.ts';
 import { allPages, createCollection, type EditOptions, readJson, writeJson } from './collections.ts';
+import { type ApiEvent, type WatchOptions, watchEvents } from './events.ts';
 import { policyTrialCalls } from './policy-trials.ts';
 import { policyVersionCalls } from './policy-versions.ts';
 import { type AdminClientOptions, createSend, type Send } from './send.ts';
@@ -46,9 +50,13 @@ export function createAdminClient(options: AdminClientOptions) {
     secrets: secretCalls(send),
     rules: ruleCalls(send),
     audit: auditCalls(send),
+    approvals: approvalCalls(send),
+    grants: grantCalls(send),
+    claims: claimCalls(send),
     policies: policyVersionCalls(send),
     policyTrials: policyTrialCalls(send),
     ...configurationCalls(send),
+    events: (watch: WatchOptions = {}): AsyncGenerator<ApiEvent> => watchEvents(send, watch),
     stats: () => readJson<ApiStats>(send, { path: '/v1/stats' }),
     /** Also answers when the gateway is not ready. */
     async readiness(): Promise<ApiReadiness> {
@@ -81,6 +89,7 @@ function adminCalls(send: Send) {
     create: (admin: NewAdmin) => {
       return writeJson<ApiAdmin & { readonly token: string }>(send, 'POST', '/v1/admins', { body: admin });
     },
+    update: (name: string, edit: AdminEdit) => writeJson<ApiAdmin>(send, 'PATCH', one(name), { body: edit }),
     async revoke(name: string): Promise<void> {
       await send({ method: 'DELETE', path: one(name) });
     },

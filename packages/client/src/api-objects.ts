@@ -49,6 +49,11 @@ export interface NewAdmin {
   readonly expiresAt?: string;
 }
 
+/** What can be changed of an administrator. */
+export interface AdminEdit {
+  readonly groups: readonly string[];
+}
+
 export type ApiAgent = Agent & Stamps & Made & { readonly id: string; readonly lastUsedAt?: string };
 export type NewAgent = Partial<Agent> & { readonly name: string };
 

@@ -1,5 +1,6 @@
 export { type AdminClient, createAdminClient } from './admin-client.ts';
 export type {
+  AdminEdit,
   ApiAdmin,
   ApiAdminRole,
   ApiAgent,
@@ -21,6 +22,18 @@ export type {
   SecretValue,
 } from './api-objects.ts';
 export { ApiProblem, ApiUnreachable } from './api-problem.ts';
+export type {
+  ApiApproval,
+  ApiApprovalDetail,
+  ApiApprovalStatus,
+  ApiGrant,
+  ApiGrantKind,
+  ApprovalQuery,
+  GrantAsked,
+  GrantQuery,
+} from './approvals.ts';
+export type { ApiClaim, ApiClaimOutcome, ApiClaimState, ClaimQuery } from './claims.ts';
+export type { ApiEvent, WatchOptions } from './events.ts';
 export type {
   ApiPolicyTestReport,
   ApiSimulation,

@@ -25,6 +25,10 @@ export interface ApiRequest {
   readonly ifMatch?: string | undefined;
   /** Answers other than 2xx that are no refusals. */
   readonly alsoTakes?: readonly number[];
+  /** Beside those that every request has. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** In place of the time limit: the answer has no end of its own. */
+  readonly signal?: AbortSignal;
 }
 
 export type Send = (request: ApiRequest) => Promise<Response>;
@@ -39,12 +43,13 @@ export function createSend(options: AdminClientOptions): Send {
     if (tenant !== undefined) headers.set('postern-tenant', tenant);
     if (request.ifMatch !== undefined) headers.set('if-match', request.ifMatch);
     if (request.body !== undefined) headers.set('content-type', request.contentType ?? 'application/json');
+    for (const [name, value] of Object.entries(request.headers ?? {})) headers.set(name, value);
     const isText = typeof request.body === 'string';
     const init: RequestInit = {
       method: request.method,
       headers,
       redirect: 'error',
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: request.signal ?? AbortSignal.timeout(timeoutMs),
     };
     if (request.body !== undefined) init.body = isText ? (request.body as string) : JSON.stringify(request.body);
     let response: Response;

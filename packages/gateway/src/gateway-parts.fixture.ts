@@ -31,6 +31,7 @@ import { type SecretVersion, secretVersion } from './directory/secret-version.ts
 import { staleIntegrations } from './directory/stale-integrations.ts';
 import type { CallLog, Gateway } from './gateway.ts';
 import { createMetrics } from './metrics.ts';
+import { CallQueue, type CallQueueOptions } from './queue/call-queue.ts';
 import { Refusals } from './refusals.ts';
 import { createRequestIds } from './request-id.ts';
 import { createRotatedSecretStore } from './tokens/store-rotated-secret.ts';
@@ -57,6 +58,8 @@ export interface PartsOptions {
   readonly wrapTransaction?: (run: RunInTransaction) => RunInTransaction;
   /** Memory of all bodies together. */
   readonly bodyMemoryBytes?: number;
+  /** Times, and ports that delay or limit, of the queue of calls. */
+  readonly queue?: Partial<CallQueueOptions>;
   /** How long the directory waits for the store. */
   readonly storeTimeoutMs?: number;
 }
@@ -138,6 +141,11 @@ export function composeParts(ground: Ground, options: PartsOptions): Parts {
   const gateway: Gateway = {
     ...path,
     ...heldCalls(ground, vault),
+    queue: new CallQueue({
+      calls: ground.repositories.queuedCalls,
+      runInTransaction: ground.runInTransaction,
+      ...options.queue,
+    }),
     directory,
     secrets,
     tokens: new TokenKeeper({ path, secrets, storeRotatedSecret, log, metrics, ...clock }),

@@ -9,6 +9,7 @@ import type { BodyLimits } from './body/receive-body.ts';
 import type { CallCounts } from './call-counts.ts';
 import type { CallTracing } from './call-trace.ts';
 import type { Directory } from './directory/directory.ts';
+import type { CallQueue } from './queue/call-queue.ts';
 import type { Refusals } from './refusals.ts';
 import type { TokenKeeper } from './tokens/token-keeper.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
@@ -35,6 +36,8 @@ export interface CallMetrics {
 
 /** Everything the stages need, made once by the composition of the application. */
 export interface Gateway extends HeldCalls {
+  /** Where calls wait that nobody waits for. */
+  readonly queue: CallQueue;
   readonly directory: Directory;
   readonly journal: CallJournal;
   readonly rateLimits: RateLimitsPort;

@@ -1,7 +1,8 @@
 import { disposeBody } from './body/request-body.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { Gateway } from './gateway.ts';
-import { admit } from './stages/admit.ts';
+import { answerLater } from './queue/answer-later.ts';
+import { type AdmittedRequest, admit } from './stages/admit.ts';
 import { authenticate } from './stages/authenticate.ts';
 import { decide } from './stages/decide.ts';
 import { forward } from './stages/forward.ts';
@@ -14,6 +15,7 @@ import { resolveCall } from './stages/resolve.ts';
 import { seekApproval } from './stages/seek-approval.ts';
 import { spendQuotas } from './stages/spend-quotas.ts';
 import { findWayIn } from './ways-in/find-way-in.ts';
+import type { CallWayIn } from './ways-in/way-in.ts';
 import type { WideEvent } from './wide-event.ts';
 
 /**
@@ -22,11 +24,14 @@ import type { WideEvent } from './wide-event.ts';
  * A stage refuses by throwing a `Rejection`; `serve.ts` is the only catch. What is known already comes without a promise, and is
  * not waited for: each turn saved here is saved for every call.
  */
-export async function handleRequest(gateway: Gateway, client: ClientExchange, event: WideEvent): Promise<void> {
+export function handleRequest(gateway: Gateway, client: ClientExchange, event: WideEvent): Promise<void> {
   const request = admit(gateway, client, event); // 1
   const wayIn = findWayIn(request);
-  if (wayIn.kind === 'api') return wayIn.answer(gateway, request);
+  return wayIn.kind === 'api' ? wayIn.answer(gateway, request) : handleCall(gateway, request, wayIn);
+}
 
+/** From stage 2 on: also for a call that comes out of the queue. */
+export async function handleCall(gateway: Gateway, request: AdmittedRequest, wayIn: CallWayIn): Promise<void> {
   const known = authenticate(gateway, request, 'call'); // 2
   const caller = known instanceof Promise ? await known : known;
   const read = wayIn.read(gateway, request, caller); // 3
@@ -40,6 +45,7 @@ export async function handleRequest(gateway: Gateway, client: ClientExchange, ev
     const sought = seekApproval(gateway, decided); // 6
     const allowed = sought instanceof Promise ? await sought : sought;
     if (allowed === undefined) return;
+    if (call.requested.respondsAsync === true && (await answerLater(gateway, allowed))) return;
     const spent = spendQuotas(gateway, allowed); // 7
     const passed = spent instanceof Promise ? await spent : spent;
     const judged = guardTarget(gateway, passed); // 8

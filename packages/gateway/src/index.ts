@@ -20,6 +20,7 @@ export {
 export { type ApprovalMessageOptions, createApprovalMessages } from './notifications/approval-message.ts';
 export type { Delivered } from './notifications/deliver-message.ts';
 export { OutboxWorker, type OutboxWorkerOptions } from './notifications/outbox-worker.ts';
+export { CallQueue, type CallQueueOptions } from './queue/call-queue.ts';
 export { Refusals } from './refusals.ts';
 export { createRequestIds } from './request-id.ts';
 export { stopListener, trackConnections } from './stop-listener.ts';

@@ -3,10 +3,11 @@ import { Rejection } from '@postern/schemas';
 import { answerProblem } from './answers/documents.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { Gateway } from './gateway.ts';
-import { handleRequest } from './handle-request.ts';
-import { newWideEvent } from './stages/admit.ts';
+import { handleCall, handleRequest } from './handle-request.ts';
+import { type AdmittedRequest, newWideEvent } from './stages/admit.ts';
 import { ForwardRejection, settle } from './stages/settle.ts';
 import { announceQuota, giveQuotaBack } from './stages/spend-quotas.ts';
+import type { CallWayIn } from './ways-in/way-in.ts';
 import type { WideEvent } from './wide-event.ts';
 
 /**
@@ -22,10 +23,42 @@ export async function serveRequest(gateway: Gateway, client: ClientExchange): Pr
   } catch (error) {
     refuse(gateway, client, event, asRejection(gateway, error, event));
   }
+  tell(gateway, client, event);
+}
+
+/**
+ * Serves a call that comes out of the queue, from stage 2 on; never rejects. Resolves with what it was refused with. Of a refusal before
+ * anything was sent that `comesAgain`, nothing is told: the call goes back to wait.
+ */
+export async function serveQueuedCall(
+  gateway: Gateway,
+  request: AdmittedRequest,
+  wayIn: CallWayIn,
+  comesAgain: (rejection: Rejection) => boolean,
+): Promise<Rejection | undefined> {
+  const { exchange, event } = request;
+  const { tracing } = gateway;
+  if (tracing !== undefined) event.trace = tracing.begin(event, exchange);
+  let rejection: Rejection | undefined;
+  try {
+    await handleCall(gateway, request, wayIn);
+  } catch (error) {
+    rejection = asRejection(gateway, error, event);
+    if (!event.intentRecorded && comesAgain(rejection)) {
+      if (event.quota !== undefined) giveQuotaBack(gateway, event.quota);
+      return rejection;
+    }
+    record(gateway, event, rejection);
+  }
+  tell(gateway, exchange, event);
+  return rejection;
+}
+
+function tell(gateway: Gateway, client: ClientExchange, event: WideEvent): void {
   const latencyMs = performance.now() - event.startedMs;
   gateway.metrics.countCall(event, latencyMs / 1_000);
   gateway.log.call(event, latencyMs);
-  if (tracing !== undefined) tracing.end(event, client, latencyMs);
+  gateway.tracing?.end(event, client, latencyMs);
 }
 
 const UNSENT = { result: 'not_sent', isWithheld: false } as const;
@@ -40,6 +73,12 @@ function asRejection(gateway: Gateway, error: unknown, event: WideEvent): Reject
 }
 
 function refuse(gateway: Gateway, client: ClientExchange, event: WideEvent, rejection: Rejection): void {
+  record(gateway, event, rejection);
+  if (event.quota !== undefined) announceQuota(client, event.quota);
+  answerProblem(client, rejection, event.requestId);
+}
+
+function record(gateway: Gateway, event: WideEvent, rejection: Rejection): void {
   event.status = rejection.status;
   event.code = rejection.code;
   if (event.intentRecorded) {
@@ -49,6 +88,4 @@ function refuse(gateway: Gateway, client: ClientExchange, event: WideEvent, reje
     gateway.refusals.record(event, rejection);
     if (event.quota !== undefined) giveQuotaBack(gateway, event.quota);
   }
-  if (event.quota !== undefined) announceQuota(client, event.quota);
-  answerProblem(client, rejection, event.requestId);
 }

@@ -44,6 +44,8 @@ export class WideEvent {
   grant: string | undefined = undefined;
   /** What the commit of the intent took for this call alone; undefined for a call without key and grant. */
   hold: CallHold | undefined = undefined;
+  /** The id of the call that was queued, or came out of the queue. */
+  queuedCall: string | undefined = undefined;
   credential: string | undefined = undefined;
   address: string | undefined = undefined;
   /** An intent stands in the log: from here on an outcome entry must close it. */

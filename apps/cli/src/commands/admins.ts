@@ -2,7 +2,9 @@ import type { ApiAdmin, ApiAdminRole } from '@postern/client';
 import { type Command, Option } from 'commander';
 import { collect, newCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
+import { Misuse } from '../exit.ts';
 import { readExpiry } from '../expiry.ts';
+import { renderObject } from '../output/object.ts';
 import type { Column } from '../output/table.ts';
 import { localTime } from '../output/times.ts';
 import { gather, openSession, type Session, showList, showResult } from '../session.ts';
@@ -23,6 +25,12 @@ interface NewAdmin {
   readonly group?: readonly string[];
   readonly expiresAt?: string;
   readonly expiresIn?: string;
+}
+
+interface GroupOptions {
+  readonly group?: readonly string[];
+  /** False: `--no-groups`. */
+  readonly groups: boolean;
 }
 
 export function adminsCommand(context: CliContext): Command {
@@ -48,6 +56,23 @@ export function adminsCommand(context: CliContext): Command {
       create(openSession(context, command), name, options),
     );
   admins
+    .command('show <name>')
+    .description('Show one administrator')
+    .action(async (name: string, _options: object, command: Command) => {
+      const session = openSession(context, command);
+      const admin = await session.client.admins.get(name);
+      showResult(session, admin, renderObject(admin));
+    });
+  admins
+    .command('update <name>')
+    .description('Replace the groups, which count for the approvals given from then on')
+    .option('--group <name>', 'A group for approvals; may be repeated', collect)
+    .option('--no-groups', 'In no group')
+    .action((name: string, options: GroupOptions, command: Command) => {
+      const groups = readGroups(options);
+      return update(openSession(context, command), name, groups);
+    });
+  admins
     .command('revoke <name>')
     .description('Make a token worthless at once')
     .action(async (name: string, _options: object, command: Command) => {
@@ -56,6 +81,17 @@ export function adminsCommand(context: CliContext): Command {
       showResult(session, { name, revoked: true }, `Revoked administrator ${name}.`);
     });
   return admins;
+}
+
+function readGroups({ group, groups }: GroupOptions): readonly string[] {
+  if ((group === undefined) === groups) throw new Misuse('give --group, as often as needed, or --no-groups');
+  return group ?? [];
+}
+
+async function update(session: Session, name: string, groups: readonly string[]): Promise<void> {
+  const admin = await session.client.admins.update(name, { groups });
+  const words = admin.groups.length === 0 ? 'no group' : admin.groups.join(', ');
+  showResult(session, admin, `Administrator ${admin.name} is in ${words}.`);
 }
 
 /** The tenant is the request's: an owner has none. */

@@ -1,13 +1,12 @@
-import type { ApiPage, EventQuery } from '@postern/client';
 import type { Entry } from '@postern/schemas';
 import { type Command, Option } from 'commander';
 import { newCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
-import { Misuse } from '../exit.ts';
 import { renderObject } from '../output/object.ts';
 import type { Column } from '../output/table.ts';
 import { localTime, readTime } from '../output/times.ts';
-import { gather, openSession, type Session, showList, showResult } from '../session.ts';
+import { ALL_SUMMARY, CURSOR_SUMMARY, limitOption, type PageOptions, showPages } from '../paged-list.ts';
+import { openSession, type Session, showResult } from '../session.ts';
 
 const COLUMNS: readonly Column<Entry>[] = [
   { title: 'TIME', value: ({ at }) => localTime(at) },
@@ -19,7 +18,7 @@ const COLUMNS: readonly Column<Entry>[] = [
   { title: 'ID', value: ({ id }) => id, isWhole: true },
 ];
 
-interface ListOptions {
+interface ListOptions extends PageOptions {
   readonly requestId?: string;
   readonly agent?: string;
   readonly integration?: string;
@@ -28,9 +27,6 @@ interface ListOptions {
   readonly type?: string;
   readonly from?: string;
   readonly to?: string;
-  readonly limit?: number;
-  readonly cursor?: string;
-  readonly all?: boolean;
 }
 
 export function auditCommand(context: CliContext): Command {
@@ -46,9 +42,9 @@ export function auditCommand(context: CliContext): Command {
     .option('--type <type>', 'Such as intent, outcome or denied')
     .option('--from <time>', 'From this time on, or 2h for the last two hours')
     .option('--to <time>', 'Before this time')
-    .addOption(new Option('--limit <number>', 'Entries at most (default: 50)').argParser(readLimit))
-    .option('--cursor <cursor>', 'Go on where the page before ended')
-    .option('--all', 'Follow all pages')
+    .addOption(limitOption('Entries'))
+    .option('--cursor <cursor>', CURSOR_SUMMARY)
+    .option('--all', ALL_SUMMARY)
     .action((options: ListOptions, command: Command) => list(openSession(context, command), options));
   audit
     .command('show <id>')
@@ -61,49 +57,22 @@ export function auditCommand(context: CliContext): Command {
   return audit;
 }
 
-/** The control plane gives at most 100 entries a page; more are put together here. */
-const PAGE_ITEMS = 100;
-const LIMIT_DEFAULT = 50;
-
 async function list(session: Session, { all, limit, cursor, from, to, ...filters }: ListOptions): Promise<void> {
-  if (all === true && (limit !== undefined || cursor !== undefined)) {
-    throw new Misuse('--all takes neither --limit nor --cursor');
-  }
   const at = { now: session.context.now(), side: 'before' } as const;
   const query = {
     ...filters,
     ...(from === undefined ? {} : { from: readTime(from, '--from', at) }),
     ...(to === undefined ? {} : { to: readTime(to, '--to', at) }),
   };
-  const page: ApiPage<Entry> = all
-    ? { items: await gather(session.client.audit.allEvents(query)) }
-    : await readUpTo(session, query, { limit: limit ?? LIMIT_DEFAULT, cursor });
-  showList(session, { ...page, columns: COLUMNS, none: 'No entries.' });
-  if (page.nextCursor !== undefined && !session.json) {
-    session.context.note(`There are more: --all, or --cursor ${page.nextCursor}\n`);
-  }
-}
-
-async function readUpTo(
-  { client }: Session,
-  query: EventQuery,
-  { limit, cursor }: { readonly limit: number; readonly cursor: string | undefined },
-): Promise<ApiPage<Entry>> {
-  const items: Entry[] = [];
-  let nextCursor = cursor;
-  do {
-    const place = nextCursor === undefined ? {} : { cursor: nextCursor };
-    const page = await client.audit.events({ ...query, ...place, limit: Math.min(PAGE_ITEMS, limit - items.length) });
-    items.push(...page.items);
-    nextCursor = page.nextCursor;
-  } while (nextCursor !== undefined && items.length < limit);
-  return { items, ...(nextCursor === undefined ? {} : { nextCursor }) };
-}
-
-function readLimit(text: string): number {
-  const limit = Number(text);
-  if (/^\d+$/.test(text) && limit >= 1 && limit <= 1_000_000) return limit;
-  throw new Misuse(`--limit: "${text}" is not a number from 1 to 1000000`);
+  await showPages(
+    session,
+    { all, limit, cursor },
+    {
+      list: (page) => session.client.audit.events({ ...query, ...page }),
+      columns: COLUMNS,
+      none: 'No entries.',
+    },
+  );
 }
 
 /** The call, or what an administrative entry is about. */

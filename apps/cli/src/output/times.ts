@@ -19,6 +19,14 @@ export function parseDuration(text: string): number | undefined {
   return Number(match[1]) * UNITS_MS[match[2] as keyof typeof UNITS_MS];
 }
 
+/** How long ago, in the largest unit that fits: `3 min`, `2 h`. A time to come, by a clock that differs, is no time ago. */
+export function ageOf(time: string, now: number): string {
+  const seconds = Math.max(0, Math.floor((now - Date.parse(time)) / 1_000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`;
+}
+
 /**
  * ISO 8601 in UTC of a point in time given as ISO 8601 (a date alone is local midnight, a time without offset is local), or as a
  * duration, which lies that long before or after `now`.

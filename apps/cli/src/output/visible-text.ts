@@ -19,6 +19,11 @@ export function visibleJson(value: unknown): string {
   return text.replace(UNSEEN_CHARACTERS, (character) => (character === '\n' ? character : jsonEscape(character)));
 }
 
+/** As `visibleJson`, on one line: for programs that read results as they come. */
+export function visibleJsonLine(value: unknown): string {
+  return (JSON.stringify(value) ?? 'null').replace(UNSEEN_CHARACTERS, jsonEscape);
+}
+
 function codeOf(character: string): string {
   return (character.codePointAt(0) ?? 0).toString(16);
 }

@@ -45,7 +45,7 @@ async function watch(plane: TestControlPlane, headers: Record<string, string> = 
       );
       unread = unread.slice(end + 2);
       if (fields['event'] !== undefined)
-        return { id: fields['id'], type: fields['event'], data: JSON.parse(fields['data']) };
+        return { id: fields['id'], type: fields['event'], data: JSON.parse(fields['data'] ?? '') };
     }
   };
   return { response, next, stop: () => text?.cancel() };

@@ -114,6 +114,22 @@ export function describeQueuedCallsPort(makeHarness: MakeDbHarness): void {
       expect(await takeOne()).toMatchObject({ id: taken.id, attempts: 2 });
     });
 
+    test('are found by their key while they are queued or running, the youngest first', async () => {
+      const scope = { tenant: 'acme', agent: 'coder', integration: 'github', key: 'key-1' };
+      expect(await calls().findOpen(scope)).toBeUndefined();
+      await add();
+      const youngest = await add();
+      for (const other of [{ tenant: 'beta' }, { agent: 'other' }, { integration: 'slack' }, { key: 'key-2' }])
+        expect(await calls().findOpen({ ...scope, ...other })).toBeUndefined();
+      expect(await calls().findOpen(scope)).toEqual(youngest);
+      const [older, younger] = await take();
+      expect(await calls().findOpen(scope)).toMatchObject({ id: youngest.id, state: 'running' });
+      await end(younger as TakenCall);
+      expect((await calls().findOpen(scope))?.id).toBe(older?.id);
+      await end(older as TakenCall);
+      expect(await calls().findOpen(scope)).toBeUndefined();
+    });
+
     test('have their answer as it was sealed', async () => {
       const { id } = await add();
       const sealed = Uint8Array.from(range(90_000), (index) => index % 251);

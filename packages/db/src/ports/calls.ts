@@ -55,6 +55,11 @@ export interface QueuedCallsPort {
     context?: DbContext,
   ): Promise<QueuedCallRecord | undefined>;
   getById(tenant: string, id: string, context?: DbContext): Promise<QueuedCallRecord | undefined>;
+  /** The youngest of the key that is queued or running. */
+  findOpen(
+    scope: { readonly tenant: string; readonly agent: string; readonly integration: string; readonly key: string },
+    context?: DbContext,
+  ): Promise<QueuedCallRecord | undefined>;
   /** The sealed answer of a `done` one; undefined when it has none or it is swept. */
   readResult(tenant: string, id: string): Promise<Uint8Array | undefined>;
   /**

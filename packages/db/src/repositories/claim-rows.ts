@@ -82,7 +82,7 @@ export function whereReads<Query extends ClaimQuery>(
     case undefined:
       return query.where(sql<boolean>`(c.state in ('unknown', 'dispatching') or (${isAlive} and ${isTold}))`) as Query;
     case 'unknown':
-      // So that the small indexes of both are used.
+      // So that the small indexes of both are used; likewise below.
       return query.where(
         sql<boolean>`c.place in (select u.place from claims u where u.tenant = ${tenant} and u.state = 'unknown'
           union all select d.place from claims d where d.state = 'dispatching')
@@ -96,11 +96,15 @@ export function whereReads<Query extends ClaimQuery>(
       return query.where(
         sql<boolean>`${isAlive} and (c.state = 'failed_final' or (c.state = 'awaiting_approval' and not ${isOpen} and ${isTold}))`,
       ) as Query;
-    case 'reserved':
     case 'awaiting_approval':
+      return query.where(
+        sql<boolean>`c.place in (select w.place from claims w where w.tenant = ${tenant} and w.approval_id is not null
+          and w.state = 'awaiting_approval') and ${isAlive} and ${isOpen}`,
+      ) as Query;
+    case 'reserved':
     case 'succeeded':
     case 'failed_not_sent':
-      return query.where(sql<boolean>`c.state = ${sql.lit(state)} and ${isAlive} and ${isOpen}`) as Query;
+      return query.where(sql<boolean>`c.state = ${sql.lit(state)} and ${isAlive}`) as Query;
   }
 }
 

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { requireCount, requireOneOf, requireText } from '../check.ts';
 import { claimStateOf } from '../claim-state.ts';
 import type { DbClient, TransactionScope } from '../client.ts';
@@ -52,11 +53,9 @@ function createClaimReads(dbClient: DbClient): Pick<ClaimsPort, 'find' | 'getByI
       if (state !== undefined) requireOneOf('claims.state', state, CLAIM_STATES);
       const before = decodeNumberCursor(LIST, page.cursor);
       const { nowMs } = page;
-      let query = whereReads(selectClaims(dbClient.lists, 'without answers').where('c.tenant', '=', tenant), {
-        tenant,
-        state,
-        nowMs,
-      });
+      // So written, the tenant leads to no index: an engine would collect and sort all of its claims for one page of them.
+      const ofTenant = selectClaims(dbClient.lists, 'without answers').where(sql<string>`c.tenant || ''`, '=', tenant);
+      let query = whereReads(ofTenant, { tenant, state, nowMs });
       if (agent !== undefined) query = query.where('c.agent', '=', agent);
       if (integration !== undefined) query = query.where('c.integration', '=', integration);
       if (before !== undefined) query = query.where('c.place', '<', before);

@@ -126,7 +126,7 @@ function createRuns(dbClient: DbClient): Pick<QueuedCallsPort, 'take' | 'renew' 
   };
 }
 
-function createReads(dbClient: DbClient): Pick<QueuedCallsPort, 'getById' | 'readResult' | 'nextDueAt'> {
+function createReads(dbClient: DbClient): Pick<QueuedCallsPort, 'getById' | 'findOpen' | 'readResult' | 'nextDueAt'> {
   return {
     async getById(tenant, id, context) {
       const row = await pointsOf(dbClient, context)
@@ -138,6 +138,21 @@ function createReads(dbClient: DbClient): Pick<QueuedCallsPort, 'getById' | 'rea
         .where('q.id', '=', id)
         .executeTakeFirst();
       return row && toRecord(row, row.bytes);
+    },
+
+    async findOpen({ tenant, agent, integration, key }, context) {
+      const row = await pointsOf(dbClient, context)
+        .selectFrom('queued_calls')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .where('agent', '=', agent)
+        .where('integration', '=', integration)
+        .where('claim_key', '=', key)
+        .where('due_at', 'is not', null)
+        .orderBy('place', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row && toRecord(row, null);
     },
 
     async readResult(tenant, id) {

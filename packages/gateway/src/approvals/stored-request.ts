@@ -35,10 +35,11 @@ async function* piecesOf(call: ResolvedCall): AsyncGenerator<Uint8Array> {
     headers: forwardedHeaders(call),
     bodyBytes: hasBody ? bodyBytes(body) : null,
   });
-  yield* bytesOf(body);
+  yield* bodyPieces(body);
 }
 
-async function* bytesOf(body: RequestBody): AsyncGenerator<Uint8Array> {
+/** The bytes of a body that was received whole. */
+export async function* bodyPieces(body: RequestBody): AsyncGenerator<Uint8Array> {
   switch (body.kind) {
     case 'none':
       return;

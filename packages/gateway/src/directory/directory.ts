@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { publicIdOf } from '@postern/auth';
-import type { AgentsPort, DirectoryPort } from '@postern/db/ports';
+import type { AgentKeyRecord, AgentRecord, AgentsPort, DirectoryPort } from '@postern/db/ports';
 import { Rejection } from '@postern/schemas';
 import { type AgentIdentity, makeIdentity } from './agent-identity.ts';
 import type { CompiledIntegration, CompiledTenant, CompileTenant } from './compiled-tenant.ts';
@@ -37,6 +37,11 @@ const STORE_TIMEOUT_MS = 2_000;
 const KEYS_MAX = 100_000;
 const TOUCH_EVERY_MS = 60_000;
 const TOUCH_FLUSH_MS = 5_000;
+
+interface FoundKey {
+  readonly key: AgentKeyRecord;
+  readonly agent: AgentRecord;
+}
 
 interface Slot {
   /** The version before, for what has not changed since. */
@@ -138,6 +143,22 @@ export class Directory {
     return known ?? this.#inTime(this.#askForCaller(keyText));
   }
 
+  /**
+   * The holder of the key with this public id, as it is now; undefined when key or agent is gone, or the key was revoked. For calls whose
+   * key was verified when they came. Reads the store each time.
+   *
+   * @throws Rejection `audit_unavailable` when the store does not answer.
+   */
+  findHolder(keyId: string): Promise<KnownCaller | undefined> {
+    return this.#inTime(this.#askForHolder(keyId));
+  }
+
+  async #askForHolder(keyId: string): Promise<KnownCaller | undefined> {
+    await this.#confirm();
+    const found = await this.#findKey(keyId);
+    return found && (await this.#callerOf(found, Number.NEGATIVE_INFINITY));
+  }
+
   /** Undefined when the key was not seen under the present version of its tenant. */
   #knownCaller(keyText: string): KnownCaller | undefined {
     const known = this.#keys.get(keyText);
@@ -148,11 +169,16 @@ export class Directory {
 
   async #askForCaller(keyText: string): Promise<KnownCaller | undefined> {
     if (this.isConfirmed()) return this.#readCaller(keyText);
+    await this.#confirm();
+    return this.#knownCaller(keyText) ?? this.#readCaller(keyText);
+  }
+
+  async #confirm(): Promise<void> {
+    if (this.isConfirmed()) return;
     await this.refresh().catch((error: unknown) => {
       throw storeSilent(error);
     });
     if (!this.isConfirmed()) throw storeSilent(new Error('the store has answered too late'));
-    return this.#knownCaller(keyText) ?? this.#readCaller(keyText);
   }
 
   /** A store that does not answer at all must not keep calls waiting for ever. */
@@ -167,27 +193,33 @@ export class Directory {
 
   async #readCaller(keyText: string): Promise<KnownCaller | undefined> {
     const changes = this.#changes;
-    const found = await this.#options.agents.findKey(publicIdOf(keyText)).catch((error: unknown) => {
-      throw storeSilent(error);
-    });
-    if (found === undefined || found.key.revokedAt !== undefined) return undefined;
-    if (!this.#options.verifyKey(keyText, found.key.digest, found.key.digestKeyId)) return undefined;
-    const tenant = await this.#tenant(found.agent.tenant);
-    if (tenant === undefined) return undefined;
-    const hosts = await this.#hosts.hostsOf(found.agent.tenant, found.agent.id).catch((error: unknown) => {
-      throw storeSilent(error);
-    });
-    const caller: KnownCaller = {
-      agent: makeIdentity(found.key, found.agent, hosts),
-      tenant,
-      lastTouchedMs: this.#keys.get(keyText)?.lastTouchedMs ?? Number.NEGATIVE_INFINITY,
-    };
+    const found = await this.#findKey(publicIdOf(keyText));
+    if (found === undefined || !this.#options.verifyKey(keyText, found.key.digest, found.key.digestKeyId)) return undefined;
+    const caller = await this.#callerOf(found, this.#keys.get(keyText)?.lastTouchedMs ?? Number.NEGATIVE_INFINITY);
+    if (caller === undefined) return undefined;
     // Word of a change came while we read: what was read may be older than the tenant it would be bound to, so it is not kept.
     if (this.#changes !== changes) return caller;
     if (this.#keys.size >= KEYS_MAX) this.#keys.delete(this.#keys.keys().next().value as string);
     this.#keys.set(keyText, caller);
     this.#touch(caller);
     return caller;
+  }
+
+  /** Undefined when there is none, or it was revoked. */
+  async #findKey(keyId: string): Promise<FoundKey | undefined> {
+    const found = await this.#options.agents.findKey(keyId).catch((error: unknown) => {
+      throw storeSilent(error);
+    });
+    return found?.key.revokedAt === undefined ? found : undefined;
+  }
+
+  async #callerOf({ key, agent }: FoundKey, lastTouchedMs: number): Promise<KnownCaller | undefined> {
+    const tenant = await this.#tenant(agent.tenant);
+    if (tenant === undefined) return undefined;
+    const hosts = await this.#hosts.hostsOf(agent.tenant, agent.id).catch((error: unknown) => {
+      throw storeSilent(error);
+    });
+    return { agent: makeIdentity(key, agent, hosts), tenant, lastTouchedMs };
   }
 
   #tenant(name: string): CompiledTenant | undefined | Promise<CompiledTenant | undefined> {

@@ -15,7 +15,7 @@ export interface OutboxWorkerOptions extends Omit<DeliveryParts, 'outbox' | 'ran
 
 const PARALLEL_MAX = 8;
 /** Far above what a try may take: resolving, sending, writing. */
-const LEASE_MS = 60_000;
+const LEASE_MS = 30_000;
 /** A message that was added meanwhile is told by `wake`; this is for time-outs that Node cannot hold, and for clocks that jump. */
 const SLEEP_MS_MAX = 60_000;
 /** After the store failed. */

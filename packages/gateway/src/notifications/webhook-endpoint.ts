@@ -20,8 +20,8 @@ export interface WebhookEndpoint {
 }
 
 const CONNECT_MS = 5_000;
-/** Of an answer nothing but the head is read; this bounds what has come with it. */
-const ANSWER_BYTES_MAX = 65_536;
+/** A receiver that took the message took it, however long what it says: nothing beyond the head is read, or kept. */
+const ANSWER_BYTES_MAX = Number.MAX_SAFE_INTEGER;
 
 /**
  * @param totalMs from the begin of the connection to the head of the answer

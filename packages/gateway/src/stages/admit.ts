@@ -23,6 +23,8 @@ export interface AdmittedRequest {
   readonly rawHeaders: readonly string[];
   readonly clientAddress: string;
   readonly arrival: Arrival;
+  /** Of a call from the queue: the id of the key that it was queued with. No key is looked for in it. */
+  readonly queuedKeyId?: string;
 }
 
 export function newWideEvent(gateway: Gateway, exchange: ClientExchange): WideEvent {

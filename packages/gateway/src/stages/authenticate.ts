@@ -19,6 +19,11 @@ export interface Caller {
 
 /** Stage 2. `scope`: what the key must permit. */
 export function authenticate(gateway: Gateway, request: AdmittedRequest, scope: KeyScope): Caller | Promise<Caller> {
+  const { queuedKeyId } = request;
+  if (queuedKeyId !== undefined) {
+    const holder = gateway.directory.findHolder(queuedKeyId);
+    return holder.then((known) => admitCaller(gateway, request, known, scope));
+  }
   const found = extractAgentKey(request.rawHeaders, gateway.directory.isKnownKey);
   switch (found.kind) {
     case 'absent':

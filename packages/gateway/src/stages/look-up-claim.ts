@@ -4,7 +4,7 @@ import { ERROR_KINDS, type ErrorCode, Rejection } from '@postern/schemas';
 import { isApprovalKey, isSafeMethod, type KeyedCall } from '../claims/keyed-call.ts';
 import type { Gateway } from '../gateway.ts';
 import { descriptorOf } from './descriptor-of.ts';
-import type { ResolvedCall } from './resolve.ts';
+import type { RequestedCall, ResolvedCall } from './resolve.ts';
 
 declare const claimed: unique symbol;
 
@@ -27,7 +27,7 @@ export function lookUpClaim(gateway: Gateway, call: ResolvedCall): ClaimedCall |
 async function findClaim(gateway: Gateway, call: ResolvedCall, key: string): Promise<ClaimedCall> {
   const keyed = keyedCall(call, key);
   const found = await settledClaim(gateway, keyed);
-  call.claim = found === undefined ? keyed : { ...keyed, answered: checkClaim(found, keyed) };
+  call.claim = found === undefined ? keyed : { ...keyed, answered: checkClaim(found, keyed, call.requested) };
   return call as ClaimedCall;
 }
 
@@ -40,7 +40,8 @@ export function keyedCall(call: ResolvedCall, key: string): KeyedCall {
     scope: { tenant: caller.tenant.name, agent: caller.agent.name, integration: integration.name, key },
     descriptor,
     fingerprint: fingerprint(descriptor),
-    mayRepeat: isSafeMethod(method) || upstreamHeader !== null,
+    // What comes out of the queue is sent of the gateway's own accord, and never once more.
+    mayRepeat: caller.request.queuedKeyId === undefined && (isSafeMethod(method) || upstreamHeader !== null),
     ttlMs: ttlSeconds * 1_000,
     answered: undefined,
   };
@@ -64,7 +65,11 @@ async function settledClaim(gateway: Gateway, { scope }: KeyedCall): Promise<Cla
 }
 
 /** The claim when it holds an answer, undefined when the call may go on. @throws Rejection when it may not. */
-function checkClaim(found: ClaimRecord, keyed: KeyedCall): ClaimRecord | undefined {
+function checkClaim(
+  found: ClaimRecord,
+  keyed: KeyedCall,
+  { respondsAsync }: Pick<RequestedCall, 'respondsAsync'>,
+): ClaimRecord | undefined {
   if (found.fingerprint !== keyed.fingerprint) {
     throw keyMismatch();
   }
@@ -74,6 +79,8 @@ function checkClaim(found: ClaimRecord, keyed: KeyedCall): ClaimRecord | undefin
     case 'failed_not_sent':
       return undefined;
     case 'dispatching':
+      // Whoever would not wait is told of the call that is running, if that is a queued one; else stage 9 refuses.
+      if (respondsAsync === true) return undefined;
       throw inFlight();
     case 'unknown':
       if (keyed.mayRepeat || found.isRetryAllowed) return undefined;
@@ -114,7 +121,7 @@ export function replayUnavailable(): Rejection {
 }
 
 /** What the earlier call ended with. */
-function repeatedProblem({ problem }: ClaimRecord): Rejection {
+export function repeatedProblem({ problem }: ClaimRecord): Rejection {
   const code: ErrorCode = problem !== undefined && isErrorCode(problem.code) ? problem.code : 'outcome_unknown';
   return new Rejection(code, 'The earlier call of this idempotency key ended so; nothing was sent again.');
 }

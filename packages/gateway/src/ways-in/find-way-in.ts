@@ -1,7 +1,9 @@
 import { Rejection } from '@postern/schemas';
+import { CALLS_PREFIX } from '../queue/answer-later.ts';
 import type { AdmittedRequest } from '../stages/admit.ts';
 import { APPROVALS_PREFIX, approval } from './approvals.ts';
 import { baseUrl } from './base-url.ts';
+import { queuedCall } from './calls.ts';
 import { execute } from './execute.ts';
 import { executeApproval, executedId } from './execute-approval.ts';
 import { explain } from './explain.ts';
@@ -26,8 +28,12 @@ const ROUTES: Readonly<Record<string, Route>> = {
   '/readyz': { methods: ['GET', 'HEAD'], wayIn: readyz },
 };
 
-/** Of an approval, by its id. */
+/** Of an approval or a queued call, by its id. */
 function routeBelow(path: string): Route | undefined {
+  if (path.startsWith(CALLS_PREFIX)) {
+    const id = path.slice(CALLS_PREFIX.length);
+    return id === '' || id.includes('/') ? undefined : { methods: ['GET', 'HEAD', 'DELETE'], wayIn: queuedCall };
+  }
   if (!path.startsWith(APPROVALS_PREFIX)) return undefined;
   if (executedId(path) !== undefined) return { methods: ['POST'], wayIn: executeApproval };
   const id = path.slice(APPROVALS_PREFIX.length);

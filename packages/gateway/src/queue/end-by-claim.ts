@@ -1,0 +1,57 @@
+import type { ClaimRecord, ClaimScope, QueuedCallRecord } from '@postern/db/ports';
+import { Rejection } from '@postern/schemas';
+import { readStoredAnswer } from '../answers/stored-answer.ts';
+import type { Gateway } from '../gateway.ts';
+import { keyMismatch, outcomeUnknown, repeatedProblem, replayUnavailable } from '../stages/look-up-claim.ts';
+import { type RunEnd, refused } from './run-end.ts';
+
+/** While another call of the key is being sent. */
+const IN_FLIGHT_MS = 1_000;
+
+export function scopeOf({ tenant, agent, integration, claimKey }: QueuedCallRecord): ClaimScope {
+  return { tenant, agent, integration, key: claimKey };
+}
+
+/**
+ * What the claim of a call's key says before the call is run: it knows of every dispatch, by an earlier run that was cut short or by the
+ * agent itself, who did not wait. That counts whatever policy says by now. undefined: nothing was sent. Fails with `DbError`.
+ */
+export async function endByClaim(
+  gateway: Gateway,
+  call: QueuedCallRecord,
+  fingerprint: string,
+): Promise<RunEnd | undefined> {
+  const claim = await gateway.claims.find(scopeOf(call), gateway.now());
+  if (claim === undefined) return undefined;
+  if (claim.fingerprint !== fingerprint) return refused(keyMismatch());
+  switch (claim.state) {
+    case 'reserved':
+    case 'awaiting_approval':
+      return undefined;
+    case 'failed_not_sent':
+      return claim.requestId === call.requestId ? refused(endUntold()) : undefined;
+    case 'dispatching':
+      return { kind: 'put_back', afterMs: IN_FLIGHT_MS };
+    case 'unknown':
+      // Also where a re-send would be let through: the gateway makes none of its own accord.
+      return refused(outcomeUnknown());
+    case 'failed_final':
+      return refused(repeatedProblem(claim));
+    case 'succeeded':
+      return await answerOf(gateway, claim);
+  }
+}
+
+async function answerOf(gateway: Gateway, claim: ClaimRecord): Promise<RunEnd> {
+  const stored = await readStoredAnswer(gateway, claim);
+  if (stored === undefined) return refused(replayUnavailable());
+  return { kind: 'answered', answer: { ...stored, headers: stored.headers.flat() } };
+}
+
+/** It was run, nothing took effect, and the gateway ended before it could tell why. */
+function endUntold(): Rejection {
+  return new Rejection(
+    'internal_error',
+    'The call ended without effect, and the gateway stopped before it could store why. The key may be used again.',
+  );
+}
