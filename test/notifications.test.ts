@@ -3,6 +3,7 @@ import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { auditEvents, control, eventualAuditEvents } from './support/audit-log.ts';
 import { type Answer, call } from './support/http-client.ts';
+import { postern } from './support/postern.ts';
 import { configOf, integration, newAgent } from './support/scenario.ts';
 import { type RunningGateway, startGateway } from './support/start-gateway.ts';
 
@@ -247,6 +248,76 @@ describe('an endpoint', () => {
     expect(metrics).toMatch(/^postern_outbox_pending 0$/m);
     expect(metrics).toMatch(/^postern_notifications_total\{outcome="delivered"\} \d+$/m);
     expect(metrics).not.toContain('/hook');
+  });
+});
+
+describe('the command line', () => {
+  test('shows endpoints and messages, and helps them', async () => {
+    receiver.answerWith((_request, response) => void response.writeHead(410).end());
+    await askFor('ask');
+    const url = `${receiver.url}/hook?token=of-the-receiver`;
+    await eventually(async () => {
+      const listed = await postern(gateway, ['notifications', 'list']);
+      expect(listed.out).toMatch(/disabled.*status_410/);
+    });
+    receiver.answerWith((_request, response) => void response.writeHead(204).end());
+    const [dead] = (await postern(gateway, ['notifications', 'messages', '--state', 'dead', '--json'])).json().items;
+    const early = await postern(gateway, ['notifications', 'replay', dead.id]);
+    expect([early.code, early.notes]).toEqual([1, expect.stringContaining('disabled')]);
+    expect((await postern(gateway, ['notifications', 'enable', 'https://elsewhere.example.com/'])).code).toBe(1);
+    expect((await postern(gateway, ['notifications', 'enable', url])).out).toContain('sent to again');
+    expect((await postern(gateway, ['notifications', 'show', url, '--json'])).json()).toMatchObject({
+      state: 'active',
+    });
+    expect((await postern(gateway, ['notifications', 'replay', dead.id])).code).toBe(0);
+    await eventually(() => expect(told().filter(({ id }) => id === dead.id)).toHaveLength(2));
+  });
+});
+
+describe('a refresh token that is dead', () => {
+  test('is told of once, to those who want to know', async () => {
+    await using tokens = await startUpstream({
+      handler: (_request, response) =>
+        void response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}'),
+    });
+    await using interested = await startUpstream({ handler: (_request, response) => void response.end() });
+    await using folder = await temporaryFolder();
+    const credential = {
+      type: 'oauth2_refresh',
+      tokenUrl: `${tokens.url}/token`,
+      clientId: 'c',
+      secret: 'refresh-token',
+    };
+    const options = {
+      dataFolder: `${folder.path}/data`,
+      config: configOf([coder], [integration('api', upstream.url, { credential })], {
+        secrets: { 'webhook-secret': { value: SECRET }, 'refresh-token': { value: 'a-dead-refresh-token' } },
+        notifications: [
+          hook(`${interested.url}/a`, { events: ['secret.expiring'] }),
+          hook(`${interested.url}/b`, { events: ['approval.created'] }),
+        ],
+      }),
+    };
+    const refused = async (of: RunningGateway) => {
+      const answer = await call(of.dataUrl, '/to/api/x', { headers: { 'postern-key': coder.key } });
+      expect(answer.problem().code).toBe('credential_unavailable');
+    };
+    const first = await startGateway(options);
+    await refused(first);
+    await refused(first);
+    await eventually(() => expect(interested.requests).toHaveLength(1));
+    expect(told(interested)[0]).toMatchObject({
+      type: 'secret.expiring',
+      data: { tenant: 'default', secret: 'refresh-token', url: `${first.adminUrl}/v1/secrets/refresh-token` },
+    });
+    expect(Buffer.from(interested.requests[0]?.body ?? []).toString()).not.toContain('a-dead-refresh-token');
+    await first.kill('SIGTERM');
+    await first.close();
+    await using second = await startGateway(options);
+    await refused(second);
+    const messages = (await control(second, 'GET', '/v1/notifications/messages')).json().items;
+    expect(messages).toHaveLength(1);
+    expect(tokens.requests).toHaveLength(2);
   });
 });
 

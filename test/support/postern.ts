@@ -9,13 +9,23 @@ export interface CommandEnd {
   json(): any;
 }
 
-/** `postern …` as a person would give it, on the gateway's data folder. `input` is what `-` reads. */
-export async function postern(gateway: RunningGateway, args: readonly string[], input = ''): Promise<CommandEnd> {
+/**
+ * `postern …` as a person would give it, on the gateway's data folder, or with the token given from elsewhere. `input` is what `-` reads.
+ */
+export async function postern(
+  gateway: RunningGateway,
+  args: readonly string[],
+  input = '',
+  token?: string,
+): Promise<CommandEnd> {
   let out = '';
   let notes = '';
   const code = await run(args, {
     workingFolder: gateway.dataFolder,
-    environment: { POSTERN_DATA_DIR: gateway.dataFolder },
+    environment:
+      token === undefined
+        ? { POSTERN_DATA_DIR: gateway.dataFolder }
+        : { POSTERN_ADMIN_URL: gateway.adminUrl, POSTERN_ADMIN_TOKEN: token },
     input: bytesOf(input),
     askHidden: undefined,
     columns: undefined,

@@ -94,6 +94,11 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     group: 'Objects',
     load: async () => (await import('./commands/claims.ts')).claimsCommand,
   },
+  notifications: {
+    summary: 'Who is told of events, and what became of it',
+    group: 'Objects',
+    load: async () => (await import('./commands/notifications.ts')).notificationsCommand,
+  },
   audit: {
     summary: 'What was done, and who allowed it',
     group: 'Objects',

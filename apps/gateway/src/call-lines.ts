@@ -28,6 +28,7 @@ function fields(event: WideEvent): string {
     plain('url', event.url) +
     plain('decision', event.decision) +
     plain('rule', event.rule) +
+    plain('queuedCall', event.queuedCall) +
     plain('approval', event.approval) +
     plain('grant', event.grant) +
     (event.risk === undefined ? '' : `,"risk":${event.risk.score}${labelsOf(event.risk.labels)}`) +

@@ -16,6 +16,7 @@ import {
   ApprovalWatch,
   BodyMemory,
   CallCounts,
+  CallQueue,
   createApprovalMessages,
   createArrivalHosts,
   createMetrics,
@@ -141,6 +142,7 @@ export async function compose(parts: Parts): Promise<Composition> {
   const gateway: Gateway = {
     ...path,
     ...heldCalls(repositories, vault, { keys, events, now }),
+    queue: new CallQueue({ calls: repositories.queuedCalls, runInTransaction: inTransaction }),
     directory,
     secrets,
     tokens,

@@ -112,6 +112,7 @@ async function start(parts: StartParts): Promise<RunningGateway> {
   recovery.unref();
   composition.sweeps.start();
   composition.outboxWorker.wake();
+  gateway.queue.start(gateway);
   const say = options.say ?? ((line: string) => process.stdout.write(`${line}\n`));
   say(`postern ready data=${dataUrl} admin=${adminUrl}`);
   for (const line of introduction(parts, demo, adminUrl)) say(line);
@@ -125,7 +126,11 @@ async function start(parts: StartParts): Promise<RunningGateway> {
       // Who watches goes and watches elsewhere.
       composition.events.close();
       // The control plane answers while calls end, so that /readyz can tell.
-      await Promise.all([stopListener(dataServer, GRACE_MS), composition.ownListeners.stop(GRACE_MS)]);
+      await Promise.all([
+        stopListener(dataServer, GRACE_MS),
+        composition.ownListeners.stop(GRACE_MS),
+        gateway.queue.stop(GRACE_MS),
+      ]);
       await stopListener(control.server, CONTROL_GRACE_MS);
       demo?.stop();
       await close(composition, log);

@@ -26,6 +26,7 @@ import { approvalCalls, grantCalls } from './approvals.ts';
 import { claimCalls } from './claims.ts';
 import { allPages, createCollection, type EditOptions, readJson, writeJson } from './collections.ts';
 import { type ApiEvent, type WatchOptions, watchEvents } from './events.ts';
+import { notificationCalls } from './notifications.ts';
 import { policyTrialCalls } from './policy-trials.ts';
 import { policyVersionCalls } from './policy-versions.ts';
 import { type AdminClientOptions, createSend, type Send } from './send.ts';
@@ -53,6 +54,7 @@ export function createAdminClient(options: AdminClientOptions) {
     approvals: approvalCalls(send),
     grants: grantCalls(send),
     claims: claimCalls(send),
+    notifications: notificationCalls(send),
     policies: policyVersionCalls(send),
     policyTrials: policyTrialCalls(send),
     ...configurationCalls(send),

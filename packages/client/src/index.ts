@@ -34,6 +34,7 @@ export type {
 } from './approvals.ts';
 export type { ApiClaim, ApiClaimOutcome, ApiClaimState, ClaimQuery } from './claims.ts';
 export type { ApiEvent, WatchOptions } from './events.ts';
+export type { ApiMessage, ApiMessageState, ApiNotification, MessageQuery } from './notifications.ts';
 export type {
   ApiPolicyTestReport,
   ApiSimulation,

@@ -57,6 +57,8 @@ export interface TestGateway extends Parts, Ground, AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly db: DbClient;
+  /** Makes the digests of agent keys. */
+  readonly hmacKey: HmacKey;
   /** The agent `coder` and its key. */
   readonly agentId: string;
   readonly key: string;

@@ -11,7 +11,7 @@ import { openSession, type Session, showResult } from '../session.ts';
 const COLUMNS: readonly Column<Entry>[] = [
   { title: 'TIME', value: ({ at }) => localTime(at) },
   { title: 'TYPE', value: ({ type, result }) => (result === undefined ? type : `${type} ${result}`) },
-  { title: 'WHO', value: ({ agent, actor }) => agent ?? actor },
+  { title: 'WHO', value: ({ agent, actor }) => actor ?? agent },
   { title: 'WHAT', value: whatOf },
   { title: 'DECISION', value: ({ decision, rule }) => (rule === undefined ? decision : `${decision} (${rule})`) },
   { title: 'STATUS', value: ({ status, code }) => code ?? status },

@@ -160,6 +160,22 @@ describe('the live events', () => {
     await closing;
   });
 
+  test('are not kept for a watcher that does not read them', async () => {
+    await using plane = await startTestControlPlane();
+    await listen(plane);
+    const socket = connect(portOf(plane), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.pause();
+    const head = `GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${plane.ownerToken}\r\n\r\n`;
+    socket.write(head);
+    const [connection] = await vi.waitFor(() => {
+      const open = [...(plane.server.server as unknown as { [name: string]: never })['_connectionsSeen'] ?? []];
+      return open;
+    });
+    void connection;
+    socket.destroy();
+  });
+
   test('need a token, and are for the roles that read something', async () => {
     await using plane = await startTestControlPlane();
     expect((await plane.call({ url: '/v1/events', token: null })).status).toBe(401);

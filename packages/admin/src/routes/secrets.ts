@@ -1,10 +1,10 @@
-import type { DbContext, SecretRecord } from '@postern/db/ports';
+import type { DbContext, SecretEnvelopeVersion, SecretRecord } from '@postern/db/ports';
 import { environmentSchema, nameSchema, Rejection, uniqueList } from '@postern/schemas';
 import { z } from 'zod';
 import type { AdminDependencies } from '../dependencies.ts';
 import { checkIfMatch, entityTag } from '../entity-tag.ts';
 import { pageOf, pageQuery, readAll, readPage } from '../paging.ts';
-import { unfitness, webhookUnfitness, writeSecretVersion } from '../secret-values.ts';
+import { unfitness, webhookUnfitness, withOpenedSecret, writeSecretVersion } from '../secret-values.ts';
 import { writeInTenant } from '../tenant-write.ts';
 import { invalid } from '../validator.ts';
 import { secretVersionView, secretView, viewSecret, viewSecretVersion } from '../views.ts';
@@ -73,6 +73,7 @@ export function secretRoutes(scope: AdminScope, dependencies: AdminDependencies)
         if (current.activeVersion === version) return current;
         const stored = await secrets.getSecretEnvelopeVersion(write.tenant, name, version, write.context);
         if (stored === undefined) throw new Rejection('not_found', 'The secret has no such version.');
+        await checkActivation(dependencies, stored, write.context);
         const activated = await secrets.setActiveSecretEnvelopeVersion(write.tenant, name, version, write.context);
         await write.record('secret.activated', `secret:${name}`, { credential: name });
         return activated;
@@ -159,8 +160,28 @@ async function checkFitsUsers(
     const fault = unfitness(spec.credential, value);
     if (fault !== undefined) throw invalid([{ field: 'value', message: `${fault} (integration ${spec.name})` }]);
   }
-  const endpoints = await repositories.notificationEndpoints.listByTenant(tenant, context);
-  if (!endpoints.some(({ spec }) => spec.secret === name)) return;
+  if (!(await signsNotifications(repositories, tenant, name, context))) return;
   const fault = webhookUnfitness(value);
   if (fault !== undefined) throw invalid([{ field: 'value', message: `${fault} (notifications)` }]);
+}
+
+/** Refuses an earlier version that could sign no notification. */
+async function checkActivation(
+  dependencies: AdminDependencies,
+  stored: SecretEnvelopeVersion,
+  context: DbContext,
+): Promise<void> {
+  if (!(await signsNotifications(dependencies.repositories, stored.tenant, stored.name, context))) return;
+  const fault = withOpenedSecret(dependencies, stored, (bytes) => webhookUnfitness(bytes.toString('utf8')));
+  if (fault !== undefined) throw invalid([{ field: 'version', message: `${fault} (notifications)` }]);
+}
+
+async function signsNotifications(
+  { notificationEndpoints }: AdminDependencies['repositories'],
+  tenant: string,
+  name: string,
+  context: DbContext,
+): Promise<boolean> {
+  const endpoints = await notificationEndpoints.listByTenant(tenant, context);
+  return endpoints.some(({ spec }) => spec.secret === name);
 }

@@ -1,10 +1,11 @@
-import { type ClaimRecord, DbError, type QueuedCallRecord, SEALED_REQUEST_BYTES_MAX } from '@postern/db/ports';
+import { DbError, type QueuedCallRecord, SEALED_REQUEST_BYTES_MAX } from '@postern/db/ports';
 import { Rejection } from '@postern/schemas';
 import { answerAccepted } from '../answers/documents.ts';
 import { bodyBytes } from '../body/request-body.ts';
 import type { KeyedCall } from '../claims/keyed-call.ts';
 import type { Gateway } from '../gateway.ts';
 import type { AllowedCall } from '../stages/seek-approval.ts';
+import { isOfLife } from './claim-of-call.ts';
 import { type QueuedTerms, storeCall } from './stored-call.ts';
 
 /** Beside its body, a stored call has a head and what sealing adds. */
@@ -49,7 +50,7 @@ async function queuedCall(
 ): Promise<QueuedCallRecord | undefined> {
   const { claims, sealedRequests, queue } = gateway;
   const known = await queue.calls.findOpen(claim.scope);
-  if (known !== undefined && isOfClaim(known, await claims.find(claim.scope, gateway.now()), claim)) return known;
+  if (known !== undefined && isOfLife(known, await claims.find(claim.scope, gateway.now()))) return known;
   const { call } = allowed;
   const { requestId } = call.caller.request.event;
   const terms = termsOf(gateway, allowed, claim);
@@ -63,11 +64,6 @@ async function queuedCall(
     if (queued?.sealedRequest === sealedRequest) queue.wake();
     else await sealedRequests.remove(tenant, sealedRequest);
   }
-}
-
-/** Whether the open call was queued in this life of the key, and not in one that is over. */
-function isOfClaim(open: QueuedCallRecord, found: ClaimRecord | undefined, { fingerprint }: KeyedCall): boolean {
-  return found !== undefined && found.fingerprint === fingerprint && open.createdAt >= found.createdAt;
 }
 
 function termsOf(gateway: Gateway, { call }: AllowedCall, { fingerprint, ttlMs }: KeyedCall): QueuedTerms {
@@ -91,11 +87,10 @@ interface NewCall {
 /** Both or neither. undefined where the key's claim cannot be reserved: what that means for the call is stage 9's to say. */
 function reserveAndEnqueue(
   gateway: Gateway,
-  claim: KeyedCall,
+  { scope, fingerprint }: KeyedCall,
   { requestId, expiresAt, sealedRequest }: NewCall,
 ): Promise<QueuedCallRecord | undefined> {
   const { claims, queue } = gateway;
-  const { scope, fingerprint } = claim;
   const { tenant, agent, integration, key: claimKey } = scope;
   const now = gateway.now();
   return queue.runInTransaction(async (context) => {
@@ -103,7 +98,8 @@ function reserveAndEnqueue(
     // After the reservation, which of two equal calls at once lets one go first.
     const other = await queue.calls.findOpen(scope, context);
     const found = verdict.isDone ? verdict.claim : verdict.found;
-    if (other !== undefined && isOfClaim(other, found, claim)) return other;
+    // Of another fingerprint it would be another call's.
+    if (other !== undefined && isOfLife(other, found) && found.fingerprint === fingerprint) return other;
     if (!verdict.isDone) return undefined;
     const call = { tenant, agent, integration, sealedRequest, claimKey, requestId };
     const queued = await queue.calls.enqueue(call, now, context);

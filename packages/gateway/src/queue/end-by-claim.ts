@@ -1,29 +1,21 @@
-import type { ClaimRecord, ClaimScope, QueuedCallRecord } from '@postern/db/ports';
+import type { ClaimRecord, QueuedCallRecord } from '@postern/db/ports';
 import { Rejection } from '@postern/schemas';
 import { readStoredAnswer } from '../answers/stored-answer.ts';
 import type { Gateway } from '../gateway.ts';
-import { keyMismatch, outcomeUnknown, repeatedProblem, replayUnavailable } from '../stages/look-up-claim.ts';
+import { outcomeUnknown, repeatedProblem, replayUnavailable } from '../stages/look-up-claim.ts';
+import { isOfLife, scopeOf } from './claim-of-call.ts';
 import { type RunEnd, refused } from './run-end.ts';
 
 /** While another call of the key is being sent. */
 const IN_FLIGHT_MS = 1_000;
 
-export function scopeOf({ tenant, agent, integration, claimKey }: QueuedCallRecord): ClaimScope {
-  return { tenant, agent, integration, key: claimKey };
-}
-
 /**
  * What the claim of a call's key says before the call is run: it knows of every dispatch, by an earlier run that was cut short or by the
  * agent itself, who did not wait. That counts whatever policy says by now. undefined: nothing was sent. Fails with `DbError`.
  */
-export async function endByClaim(
-  gateway: Gateway,
-  call: QueuedCallRecord,
-  fingerprint: string,
-): Promise<RunEnd | undefined> {
+export async function endByClaim(gateway: Gateway, call: QueuedCallRecord): Promise<RunEnd | undefined> {
   const claim = await gateway.claims.find(scopeOf(call), gateway.now());
-  if (claim === undefined) return undefined;
-  if (claim.fingerprint !== fingerprint) return refused(keyMismatch());
+  if (!isOfLife(call, claim)) return undefined;
   switch (claim.state) {
     case 'reserved':
     case 'awaiting_approval':

@@ -8,7 +8,8 @@ import type { AdmittedRequest } from '../stages/admit.ts';
 import { pairs } from '../stages/call-facts.ts';
 import { WideEvent } from '../wide-event.ts';
 import { CallLease } from './call-lease.ts';
-import { endByClaim, scopeOf } from './end-by-claim.ts';
+import { releaseClaim } from './claim-of-call.ts';
+import { endByClaim } from './end-by-claim.ts';
 import { QueuedWayIn } from './queued-way-in.ts';
 import { type RunEnd, refused } from './run-end.ts';
 import { openCall, type StoredCall } from './stored-call.ts';
@@ -65,7 +66,7 @@ interface Opened {
 
 async function endOf(gateway: Gateway, call: TakenCall, { stored, lease }: Opened): Promise<RunEnd> {
   const { terms } = stored;
-  const known = await endByClaim(gateway, call, terms.fingerprint);
+  const known = await endByClaim(gateway, call);
   if (known !== undefined) return known;
   if (terms.expiresAt <= gateway.now()) return refused(tooLate());
   const request = admittedCall(gateway, call, stored);
@@ -131,7 +132,7 @@ type Finished = Exclude<RunEnd, { readonly kind: 'put_back' }>;
 
 async function finish(gateway: Gateway, call: TakenCall, end: Finished, keptMs: number): Promise<void> {
   // A refusal before the dispatch leaves no claim; any other state stays as it is.
-  if (end.kind === 'refused') await gateway.claims.release(scopeOf(call), gateway.now());
+  if (end.kind === 'refused') await gateway.queue.runInTransaction((context) => releaseClaim(gateway, call, context));
   const at = gateway.now();
   const outcome = { result: resultOf(gateway, call, end), at, keepUntil: at + keptMs };
   if (await gateway.queue.calls.finish(call, outcome))

@@ -7,7 +7,7 @@ import { answerEmpty, answerJsonText } from '../answers/documents.ts';
 import { approvalDetails } from '../approvals/approval-problems.ts';
 import type { Gateway } from '../gateway.ts';
 import { CALLS_PREFIX } from '../queue/answer-later.ts';
-import { scopeOf } from '../queue/end-by-claim.ts';
+import { isOfLife, releaseClaim, scopeOf } from '../queue/claim-of-call.ts';
 import type { AdmittedRequest } from '../stages/admit.ts';
 import { authenticate, type Caller } from '../stages/authenticate.ts';
 import { replayUnavailable } from '../stages/look-up-claim.ts';
@@ -48,9 +48,9 @@ async function cancel(gateway: Gateway, call: QueuedCallRecord): Promise<void> {
   const at = gateway.now();
   const isCancelled = await queue.runInTransaction(async (context) => {
     const claim = await claims.find(scopeOf(call), at, context);
-    const keepUntil = claim === undefined ? at + KEPT_MS : Math.max(claim.expiresAt, at);
+    const keepUntil = isOfLife(call, claim) ? Math.max(claim.expiresAt, at) : at + KEPT_MS;
     if (!(await queue.calls.cancel(call.tenant, call.id, { agent: call.agent, at, keepUntil }, context))) return false;
-    await claims.release(scopeOf(call), at, context);
+    await releaseClaim(gateway, call, context);
     return true;
   });
   if (!isCancelled) {
@@ -103,8 +103,13 @@ async function answerOf(
 async function problemOf(gateway: Gateway, call: QueuedCallRecord): Promise<object> {
   const { requestId, result } = call;
   if (result?.kind !== 'problem' || !isErrorCode(result.code)) return toProblem(replayUnavailable(), requestId);
-  const details = result.code === 'approval_required' ? await approvalOf(gateway, call) : {};
+  const details = await detailsOf(gateway, call, result.code);
   return toProblem(new Rejection(result.code, result.detail, { details }), requestId);
+}
+
+async function detailsOf(gateway: Gateway, call: QueuedCallRecord, code: ErrorCode): Promise<RejectionDetails> {
+  if (code === 'denied') return { decision: 'deny' };
+  return code === 'approval_required' ? await approvalOf(gateway, call) : {};
 }
 
 /** The approval that the key waits for, as it stands now. */
