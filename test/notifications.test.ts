@@ -345,6 +345,40 @@ describe('a gateway that is killed', () => {
     expect(messages.at(-1)).toMatchObject({ type: 'approval.created', state: 'pending', attempts: 1 });
   });
 
+  test.each([1, 5, 10])(
+    'at the %i. of many held calls has a message for each that is held, and for no other',
+    async (count) => {
+      await using folder = await temporaryFolder();
+      await using silent = await startUpstream({ handler: () => new Promise(() => undefined) });
+      const dataFolder = `${folder.path}/data`;
+      const start = () => startGateway({ config: config([hook(`${silent.url}/hook`)]), dataFolder });
+      const first = await start();
+      let answered = 0;
+      const enough = Promise.withResolvers<void>();
+      const calls = Array.from({ length: 15 }, async () => {
+        await askFor('ask', first);
+        answered += 1;
+        if (answered === count) enough.resolve();
+      });
+      const ends = Promise.allSettled(calls);
+      await enough.promise;
+      await first.kill('SIGKILL');
+      await ends;
+      await first.close();
+      restarted = await start();
+      const of = restarted;
+      const items = async (path: string) => (await control(of, 'GET', `${path}?limit=100`)).json().items;
+      const held = (await items('/v1/approvals')).map(({ id }: { id: string }) => id).sort();
+      const messages = await Promise.all(
+        (await items('/v1/notifications/messages')).map(({ id }: { id: string }) =>
+          control(of, 'GET', `/v1/notifications/messages/${id}`),
+        ),
+      );
+      expect(held.length).toBeGreaterThanOrEqual(count);
+      expect(messages.map((message) => JSON.parse(message.json().body).data.approvalId).sort()).toEqual(held);
+    },
+  );
+
   test('ends in time by SIGTERM though a receiver hangs, and the message is due at once', async () => {
     await using folder = await temporaryFolder();
     await using silent = await startUpstream({ handler: () => new Promise(() => undefined) });

@@ -80,7 +80,7 @@ export interface Composition {
   readonly repositories: DbRepositories;
   readonly runInTransaction: RunInTransaction;
   readonly vault: Vault;
-  /** Delivers notifications; works from the first `wake` on. */
+  /** Delivers notifications; works from the first `wake` on, which the sweeps give. */
   readonly outboxWorker: OutboxWorker;
   /** Not started yet. */
   readonly sweeps: Sweeps;
@@ -132,9 +132,8 @@ export async function compose(parts: Parts): Promise<Composition> {
   const rotated = { repositories, runInTransaction: inTransaction, vault, now, onChange: configurationChanged };
   const storeRotatedSecret = createRotatedSecretStore(rotated);
   const notifications = openNotifications({
-    ...{ repositories, runInTransaction: inTransaction, adminUrl: () => state.adminUrl, metrics, log },
+    ...{ repositories, runInTransaction: inTransaction, adminUrl: () => state.adminUrl, metrics, log, cache: secrets },
     path: { ...path, transport },
-    cache: secrets,
   });
   const onDeadSecret = notifications.announceDeadSecret;
   const tokens = new TokenKeeper({ path, secrets, storeRotatedSecret, log, metrics, onDeadSecret });

@@ -111,7 +111,6 @@ async function start(parts: StartParts): Promise<RunningGateway> {
   );
   recovery.unref();
   composition.sweeps.start();
-  composition.outboxWorker.wake();
   gateway.queue.start(gateway);
   const say = options.say ?? ((line: string) => process.stdout.write(`${line}\n`));
   say(`postern ready data=${dataUrl} admin=${adminUrl}`);

@@ -5,6 +5,7 @@ import type {
   CallJournal,
   DbRepositories,
   DirectoryPort,
+  QueuedCallsPort,
   RateLimitsPort,
   RunInTransaction,
 } from '@postern/db/ports';
@@ -31,7 +32,7 @@ import { type SecretVersion, secretVersion } from './directory/secret-version.ts
 import { staleIntegrations } from './directory/stale-integrations.ts';
 import type { CallLog, Gateway } from './gateway.ts';
 import { createMetrics } from './metrics.ts';
-import { CallQueue, type CallQueueOptions } from './queue/call-queue.ts';
+import { CallQueue } from './queue/call-queue.ts';
 import { Refusals } from './refusals.ts';
 import { createRequestIds } from './request-id.ts';
 import { createRotatedSecretStore } from './tokens/store-rotated-secret.ts';
@@ -58,8 +59,9 @@ export interface PartsOptions {
   readonly wrapTransaction?: (run: RunInTransaction) => RunInTransaction;
   /** Memory of all bodies together. */
   readonly bodyMemoryBytes?: number;
-  /** Times, and ports that delay or limit, of the queue of calls. */
-  readonly queue?: Partial<CallQueueOptions>;
+  readonly wrapQueuedCalls?: (calls: QueuedCallsPort) => QueuedCallsPort;
+  /** For how long a queued call is taken. */
+  readonly queueLeaseMs?: number;
   /** How long the directory waits for the store. */
   readonly storeTimeoutMs?: number;
 }
@@ -142,9 +144,9 @@ export function composeParts(ground: Ground, options: PartsOptions): Parts {
     ...path,
     ...heldCalls(ground, vault),
     queue: new CallQueue({
-      calls: ground.repositories.queuedCalls,
+      calls: options.wrapQueuedCalls?.(repositories.queuedCalls) ?? repositories.queuedCalls,
       runInTransaction: ground.runInTransaction,
-      ...options.queue,
+      leaseMs: options.queueLeaseMs,
     }),
     directory,
     secrets,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decide, holdCall, TERMS } from '../approvals/held-call.fixture.ts';
+import { decide, holdCall, type TERMS } from '../approvals/held-call.fixture.ts';
 import { sharedTestControlPlane, startTestControlPlane, type TestControlPlane } from '../control-plane.fixture.ts';
 
 const shared = sharedTestControlPlane();

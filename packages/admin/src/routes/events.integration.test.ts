@@ -1,6 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { describe, expect, test, vi } from 'vitest';
 import { decide, holdCall } from '../approvals/held-call.fixture.ts';
 import { startTestControlPlane, type TestControlPlane } from '../control-plane.fixture.ts';
+import { createEventHub } from '../events/event-hub.ts';
 
 async function listen(plane: TestControlPlane): Promise<string> {
   if (plane.server.server.listening) return `http://127.0.0.1:${portOf(plane)}`;
@@ -19,46 +23,49 @@ interface Told {
   readonly data: any;
 }
 
-/** A watch over a real socket. */
+/** A watch over a connection of its own. */
 async function watch(plane: TestControlPlane, headers: Record<string, string> = {}, token = plane.ownerToken) {
-  const response = await fetch(`${await listen(plane)}/v1/events`, {
-    headers: { authorization: `Bearer ${token}`, ...headers },
+  const authorization = `Bearer ${token}`;
+  const request = httpRequest(`${await listen(plane)}/v1/events`, {
+    agent: false,
+    headers: { authorization, ...headers },
   });
-  const text = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-  let unread = '';
-  let isOver = false;
-  const next = async (): Promise<Told | undefined> => {
-    for (;;) {
-      const end = unread.indexOf('\n\n');
-      if (end === -1) {
-        if (isOver) return undefined;
-        const piece = await text?.read();
-        unread += piece?.value ?? '';
-        isOver = piece?.done !== false;
-        continue;
-      }
-      const fields = Object.fromEntries(
-        unread
-          .slice(0, end)
-          .split('\n')
-          .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
-      );
-      unread = unread.slice(end + 2);
-      if (fields['event'] !== undefined)
-        return { id: fields['id'], type: fields['event'], data: JSON.parse(fields['data'] ?? '') };
-    }
+  request.end();
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  // Given up, it ends as a broken one.
+  response.on('error', () => undefined);
+  const told = readEvents(response);
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    next: async () => (await told.next()).value,
+    stop: () => void request.destroy(),
   };
-  return { response, next, stop: () => text?.cancel() };
+}
+
+async function* readEvents(response: IncomingMessage): AsyncGenerator<Told, undefined> {
+  let unread = '';
+  for await (const piece of response.setEncoding('utf8')) {
+    const blocks = `${unread}${piece}`.split('\n\n');
+    unread = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const fields = Object.fromEntries(block.split('\n').map((line) => line.split(/: (.*)/, 2)));
+      if (fields.event !== undefined) yield { id: fields.id, type: fields.event, data: JSON.parse(fields.data) };
+    }
+  }
+  return undefined;
 }
 
 describe('the live events', () => {
   test('of a tenant are told as they come, with what is written', async () => {
     await using plane = await startTestControlPlane();
-    const { response, next, stop } = await watch(plane);
-    expect(response.status).toBe(200);
-    expect(response.headers.get('content-type')).toBe('text/event-stream');
-    expect(response.headers.get('cache-control')).toBe('no-store');
-    expect(response.headers.get('postern-request-id')).toMatch(/^req_/);
+    const { status, headers, next, stop } = await watch(plane);
+    expect(status).toBe(200);
+    expect(headers).toMatchObject({
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'postern-request-id': expect.stringMatching(/^req_/),
+    });
     const { id } = await holdCall(plane, { terms: { approvers: 2 }, members: { summary: 'POST /pay' } });
     expect(await next()).toMatchObject({ type: 'admin.created', data: { data: { subject: 'agent:coder' } } });
     const bob = await plane.createAdmin('bob', 'approver');
@@ -94,7 +101,7 @@ describe('the live events', () => {
     await plane.call({ method: 'POST', url: '/v1/rules', body: { id: 'reads', effect: 'allow' } });
     expect((await next())?.type).toBe('admin.created');
     expect(await next()).toMatchObject({ type: 'policy.activated', data: { data: { actor: 'bootstrap' } } });
-    await stop();
+    stop();
   });
 
   test('go on after the event that was seen last', async () => {
@@ -103,14 +110,14 @@ describe('the live events', () => {
     const first = await watch(plane);
     await create('a');
     const seen = await first.next();
-    await first.stop();
+    first.stop();
     await create('b');
     const second = await watch(plane, { 'last-event-id': seen?.id ?? '' });
     expect((await second.next())?.data.data.subject).toBe('agent:b');
-    await second.stop();
+    second.stop();
     const third = await watch(plane, { 'last-event-id': 'from-another-life' });
     expect((await third.next())?.type).toBe('reset');
-    await third.stop();
+    third.stop();
   });
 
   test('tell an approver of approvals and grants alone, and nobody of another tenant', async () => {
@@ -127,7 +134,8 @@ describe('the live events', () => {
     await plane.call({ method: 'POST', url: '/v1/agents', tenant: 'acme', body: { name: 'theirs' } });
     expect(await ours.next()).toMatchObject({ type: 'approval.decided', data: { data: { status: 'denied' } } });
     expect(await theirs.next()).toMatchObject({ data: { tenant: 'acme', data: { subject: 'agent:theirs' } } });
-    await Promise.all([ours.stop(), theirs.stop()]);
+    ours.stop();
+    theirs.stop();
   });
 
   test('of a write that failed are not told', async () => {
@@ -138,7 +146,7 @@ describe('the live events', () => {
     await plane.call({ method: 'POST', url: '/v1/agents', body: { name: 'b' } });
     expect((await next())?.data.data.subject).toBe('agent:a');
     expect((await next())?.data.data.subject).toBe('agent:b');
-    await stop();
+    stop();
   });
 
   test('end for whoever is no administrator any more', async () => {
@@ -160,29 +168,52 @@ describe('the live events', () => {
     await closing;
   });
 
-  test('are not kept for a watcher that does not read them', async () => {
-    await using plane = await startTestControlPlane();
+  test('are not kept for a watcher that does not read them: it is dropped', async () => {
+    const events = createEventHub({ watchersMax: 2 });
+    await using plane = await startTestControlPlane({ events });
     await listen(plane);
+    const hasRoom = () => {
+      const place = events.watch('default', undefined, { deliver: () => undefined, end: () => undefined });
+      place?.stop();
+      return place !== undefined;
+    };
     const socket = connect(portOf(plane), '127.0.0.1');
-    await once(socket, 'connect');
     socket.pause();
-    const head = `GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${plane.ownerToken}\r\n\r\n`;
-    socket.write(head);
-    const [connection] = await vi.waitFor(() => {
-      const open = [...(plane.server.server as unknown as { [name: string]: never })['_connectionsSeen'] ?? []];
-      return open;
+    socket.write(`GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${plane.ownerToken}\r\n\r\n`);
+    await vi.waitFor(() => expect(hasRoom()).toBe(false));
+    const text = 'x'.repeat(100_000);
+    // What the sockets take on their way is not known here.
+    await vi.waitFor(() => {
+      for (let count = 0; count < 10; count += 1) {
+        events.publish({ tenant: 'default', type: 'approval.created', at: plane.clock.now, data: { text } });
+      }
+      expect(hasRoom()).toBe(true);
     });
-    void connection;
+    const open = () => new Promise((resolve) => plane.server.server.getConnections((_error, count) => resolve(count)));
+    await vi.waitFor(async () => expect(await open()).toBe(0));
     socket.destroy();
+  });
+
+  test('are for a bounded number of watchers', async () => {
+    await using plane = await startTestControlPlane({ events: createEventHub({ watchersMax: 2 }) });
+    const first = await watch(plane);
+    const second = await watch(plane);
+    expect(second.status).toBe(503);
+    first.stop();
+    await vi.waitFor(async () => {
+      const third = await watch(plane);
+      third.stop();
+      expect(third.status).toBe(200);
+    });
   });
 
   test('need a token, and are for the roles that read something', async () => {
     await using plane = await startTestControlPlane();
     expect((await plane.call({ url: '/v1/events', token: null })).status).toBe(401);
     for (const role of ['owner', 'admin', 'approver', 'auditor', 'operator'] as const) {
-      const { response, stop } = await watch(plane, {}, await plane.createAdmin(`an-${role}`, role));
-      expect(response.status, role).toBe(200);
-      await stop();
+      const { status, stop } = await watch(plane, {}, await plane.createAdmin(`an-${role}`, role));
+      expect(status, role).toBe(200);
+      stop();
     }
     expect((await plane.call({ method: 'HEAD', url: '/v1/events' })).status).toBe(405);
   });

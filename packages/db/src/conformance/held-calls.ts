@@ -111,3 +111,6 @@ export async function approve({ repositories, clock }: DbHarness, id: string, gr
 export function sealedOf(requestId: string): Uint8Array {
   return new TextEncoder().encode(requestId.padEnd(3_000, '.'));
 }
+
+/** How many uses a grant has that is not to run out. */
+export const GRANTED_USES = 1_000_000;

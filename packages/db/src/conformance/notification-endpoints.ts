@@ -181,8 +181,8 @@ export function describeNotificationEndpointsPort(makeHarness: MakeDbHarness): v
       const { items } = await harness.repositories.outbox.list('acme', {}, { limit: 50 });
       expect(items.map(({ endpoint, type }) => [endpoint, type]).toReversed()).toEqual([
         [hook.id, 'approval.created'],
-        [hook.id, 'approval.decided'],
         [decisionsOnly.id, 'approval.decided'],
+        [hook.id, 'approval.decided'],
       ]);
       expect((await harness.repositories.outbox.list('beta', {}, { limit: 50 })).items).toEqual([]);
     });

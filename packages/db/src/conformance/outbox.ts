@@ -91,6 +91,9 @@ export function describeOutboxPort(makeHarness: MakeDbHarness): void {
       await outbox().add([messageOf(), messageOf({ tenant: 'beta' }), messageOf({ endpoint: 'hook-2' })], now());
       const taken = await take(10, ['acme hook-1', 'beta hook-9']);
       expect(taken.map(({ tenant, endpoint }) => `${tenant} ${endpoint}`)).toEqual(['beta hook-1', 'acme hook-2']);
+      await outbox().add([messageOf({ endpoint: 'hook-3' }), messageOf({ tenant: 'beta' })], now());
+      const others = await outbox().take(now(), { leaseMs: LEASE_MS, limit: 10, busyTenants: ['acme'] });
+      expect(others.map(({ tenant }) => tenant)).toEqual(['beta']);
     });
 
     test('gives a message again when its taker’s time ran out, and takes no word of that one then', async () => {

@@ -220,7 +220,7 @@ function queuedCallTables({ integerType: int, countedKey, jsonType: json, tableE
       check ((due_at is not null) = (state in ('queued', 'running'))),
       check ((keep_until is not null) = (state in ('done', 'cancelled')))
     ) ${tableEnding}`,
-    `create index queued_calls_open on queued_calls (tenant, integration, state, place) where due_at is not null`,
+    `create index queued_calls_open on queued_calls (tenant, integration, state, place, due_at) where due_at is not null`,
     `create index queued_calls_due on queued_calls (due_at) where due_at is not null`,
     `create index queued_calls_by_key on queued_calls (tenant, claim_key) where due_at is not null`,
     `create index queued_calls_over on queued_calls (keep_until) where keep_until is not null`,

@@ -48,11 +48,16 @@ export interface OutboxPort {
   add(messages: readonly NewOutboxMessage[], nowMs: number, context?: DbContext): Promise<readonly OutboxMessage[]>;
   /**
    * Those that are due, oldest first, each for one taker at a time: a lease that ran out frees it, and then the try of the taker before
-   * counts as made. `busyEndpoints`: `{tenant} {endpoint}` that are passed over.
+   * counts as made. `busyEndpoints`: `{tenant} {endpoint}` that are passed over; `busyTenants`: whose all are.
    */
   take(
     nowMs: number,
-    terms: { readonly leaseMs: number; readonly limit: number; readonly busyEndpoints?: readonly string[] },
+    terms: {
+      readonly leaseMs: number;
+      readonly limit: number;
+      readonly busyEndpoints?: readonly string[];
+      readonly busyTenants?: readonly string[];
+    },
   ): Promise<readonly TakenMessage[]>;
   /** Conditional on the try being the present one (`attempts` as taken): false when its lease ran out and another has taken it, or it is disabled. */
   finish(message: Pick<TakenMessage, 'tenant' | 'id' | 'attempts'>, outcome: OutboxOutcome): Promise<boolean>;

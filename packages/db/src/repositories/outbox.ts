@@ -33,7 +33,7 @@ function createDelivery(dbClient: DbClient, { newId }: RepositoryOptions): Deliv
       });
     },
 
-    async take(nowMs, { leaseMs, limit, busyEndpoints = [] }) {
+    async take(nowMs, { leaseMs, limit, busyEndpoints = [], busyTenants = [] }) {
       const rows = await dbClient.writes
         .updateTable('outbox')
         .set({ attempts: sql`attempts + 1`, next_attempt_at: nowMs + leaseMs })
@@ -45,6 +45,7 @@ function createDelivery(dbClient: DbClient, { newId }: RepositoryOptions): Deliv
             .where('next_attempt_at', '<=', nowMs);
           if (busyEndpoints.length > 0)
             due = due.where(sql<string>`tenant || ' ' || endpoint`, 'not in', busyEndpoints);
+          if (busyTenants.length > 0) due = due.where('tenant', 'not in', busyTenants);
           return due.orderBy('next_attempt_at').orderBy('place').limit(limit);
         })
         .returningAll()

@@ -194,23 +194,35 @@ interface Taking {
   readonly perIntegration: number;
 }
 
-/** The oldest that are due, so many of each integration as could run if none did. Read beside the path of calls. */
-function selectCandidates(dbClient: DbClient, { nowMs, limit, perIntegration }: Taking & { limit: number }) {
-  return dbClient.lists
-    .selectFrom((select) =>
-      select
-        .selectFrom('queued_calls')
-        .select('place')
-        .select(sql<number>`row_number() over (partition by tenant, integration order by place)`.as('number'))
-        .where('due_at', '<=', nowMs)
-        .where(hasRoom('queued_calls', { nowMs, perIntegration }))
-        .as('due'),
+/**
+ * The oldest that are due, so many of each integration as could run if none did. Read beside the path of calls, and from one integration
+ * to the next along the index: what a long queue costs does not grow with it.
+ */
+async function selectCandidates(
+  dbClient: DbClient,
+  { nowMs, limit, perIntegration }: Taking & { limit: number },
+): Promise<readonly { place: number }[]> {
+  const next = (column: 'tenant' | 'integration') => sql`(select ${sql.ref(column)} from queued_calls n
+    where n.due_at is not null and (n.tenant, n.integration) > (open.tenant, open.integration)
+    order by n.tenant, n.integration limit 1)`;
+  const { rows } = await sql<{ place: number }>`
+    with recursive open (tenant, integration) as (
+      select tenant, integration from (select tenant, integration from queued_calls
+        where due_at is not null order by tenant, integration limit 1) first
+      union all
+      select ${next('tenant')}, ${next('integration')} from open where tenant is not null
     )
-    .select('place')
-    .where('number', '<=', perIntegration)
-    .orderBy('place')
-    .limit(limit)
-    .execute();
+    select q.place from open join queued_calls q on q.place in (
+      select place from (select place from queued_calls c
+        where c.tenant = open.tenant and c.integration = open.integration and c.state = 'queued' and c.due_at <= ${nowMs}
+        order by c.place limit ${perIntegration}) oldest
+      union all
+      select place from queued_calls l
+        where l.tenant = open.tenant and l.integration = open.integration and l.state = 'running' and l.due_at <= ${nowMs}
+    )
+    where ${hasRoom('open', { nowMs, perIntegration })}
+    order by q.place limit ${limit}`.execute(dbClient.lists);
+  return rows;
 }
 
 /** Conditional on all that makes it takeable: that it is due, and that fewer than allowed run. */

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { writeSync } from 'node:fs';
-import { sealedOf, takeOf } from '../conformance/held-calls.ts';
+import { approvalOf, GRANTED_USES, sealedOf, takeOf } from '../conformance/held-calls.ts';
 import { intentOf, outcomeOf } from '../conformance/journal-calls.ts';
 import { IntentRefused } from '../ports/call-journal.ts';
 import { createDbRepositories } from '../repositories/create-db-repositories.ts';
@@ -20,8 +21,9 @@ const now = Date.now;
 
 const client = await openSqlite({ file });
 const journal = createSqliteCallJournal(client, { node: 'one', boot, now, leaseMs: 60 });
-const { claims } = createDbRepositories(client, { now, newId: () => '' });
+const { approvals, claims } = createDbRepositories(client, { now, newId: randomUUID });
 await journal.recover();
+const grant = { id: await makeGrant() };
 say('ready');
 
 function say(line: string): void {
@@ -36,15 +38,32 @@ function say(line: string): void {
   }
 }
 
+/** One for all calls of this process, which counts their uses. */
+async function makeGrant(): Promise<string> {
+  const { id } = await approvals.create(approvalOf({ fingerprint: boot }), now());
+  const [at, expiresAt] = [now(), now() + 86_400_000];
+  const terms = { kind: 'times', times: GRANTED_USES, expiresAt } as const;
+  const decided = await approvals.transition('acme', id, {
+    to: 'approved',
+    by: 'bob',
+    at,
+    executeUntil: expiresAt,
+    grant: terms,
+  });
+  return decided.grantId ?? '';
+}
+
 let calls = 0;
 async function callWithoutEnd(): Promise<never> {
   for (;;) {
     const requestId = `${boot}-${calls++}`;
     // Each key gets many tries, whether it is taken or not.
     const key = `${boot}-${Math.floor(calls / CALLS_PER_ROUND)}-${calls % KEYS}`;
-    const take = takeOf(key, { expiresAt: now() + 86_400_000 });
+    const take = takeOf(key, { expiresAt: now() + 86_400_000, fingerprint: boot });
+    const isGranted = calls % 2 === 0;
     try {
-      await journal.commitIntent(intentOf(requestId, { fingerprint: take.fingerprint }), { claim: take });
+      const conditions = isGranted ? { claim: take, grant } : { claim: take };
+      await journal.commitIntent(intentOf(requestId, { fingerprint: boot }), conditions);
     } catch (error) {
       if (!(error instanceof IntentRefused)) throw error;
       continue;

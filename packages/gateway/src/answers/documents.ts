@@ -19,6 +19,8 @@ export function answerEmpty({ response }: ClientExchange, requestId: string): vo
 /** Answers 202: the call waits for something, and `location` tells how it stands. */
 export function answerAccepted(client: ClientExchange, location: string, document: unknown, requestId: string): void {
   const headers = ['content-type', 'application/json', 'location', location, 'postern-request-id', requestId];
+  // RFC 7240 section 3.
+  headers.push('preference-applied', 'respond-async');
   send(client, 202, headers, JSON.stringify(document));
 }
 

@@ -7,9 +7,16 @@ const POLL_MS = 1_000;
  */
 export class ApprovalWatch {
   readonly #waiting = new Map<string, Set<() => void>>();
+  #news = 0;
+
+  /** How much news there was so far, of all approvals. */
+  get news(): number {
+    return this.#news;
+  }
 
   /** Something has become of the approval. */
   notify(approvalId: string): void {
+    this.#news += 1;
     for (const wake of this.#waiting.get(approvalId) ?? []) wake();
   }
 
@@ -20,8 +27,12 @@ export class ApprovalWatch {
     return count;
   }
 
-  /** Resolves with word of a change, after `waitMs` at most a second, or when `signal` is aborted. Never rejects. */
-  next(approvalId: string, waitMs: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves with word of a change, after `waitMs` at most a second, or when `signal` is aborted; at once when there was any news after
+   * `since`, which is to be taken before the approval is read. Never rejects.
+   */
+  next(approvalId: string, waitMs: number, { signal, since }: { signal: AbortSignal; since: number }): Promise<void> {
+    if (since !== this.#news) return Promise.resolve();
     return new Promise((resolve) => {
       const wake = () => {
         clearTimeout(timer);

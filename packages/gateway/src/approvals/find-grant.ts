@@ -21,19 +21,21 @@ export async function findGrant(
 ): Promise<FoundGrant | undefined> {
   const now = gateway.now();
   const wanted = decided.call.requested.approval?.id;
-  for (const grant of await gateway.grants.findFitting(grantSearch(descriptor), now)) {
+  const search = grantSearch(descriptor);
+  for (const grant of await gateway.grants.findFitting(search, now)) {
     if (wanted !== undefined && grant.approvalId !== wanted) continue;
     const approval = await gateway.approvals.getById(grant.tenant, grant.approvalId, now);
     if (approval === undefined) continue;
     if (isStillEnough(decided, approval)) return { grant, approval };
-    await askAgain(gateway, decided, approval);
+    // A standing grant stays as it is when another call that it covers needs more.
+    if (approval.fingerprint === search.fingerprint) await askAgain(gateway, decided, approval);
   }
   return undefined;
 }
 
 function isStillEnough({ call, decision }: DecidedCall, { votes }: ApprovalRecord): boolean {
   const { approval: terms } = decision;
-  if (terms === undefined) return false;
+  if (terms === undefined) return decision.outcome === 'allow';
   return judgeVotes(terms, votes, { owner: call.caller.agent.owner }).outcome === 'approved';
 }
 

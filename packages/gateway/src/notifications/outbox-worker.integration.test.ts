@@ -150,11 +150,35 @@ describe('the outbox worker', () => {
     await using hanging = await startUpstream({ handler: never });
     for (let i = 0; i < 5; i += 1) await ground.add(await ground.addEndpoint(`${hanging.url}/${i}`));
     await ground.add(await ground.addEndpoint(`${receiver.url}/`));
-    ground.startWorker({ parallelMax: 5, timeoutMs: 300 });
+    ground.startWorker({ parallelMax: 5, parallelOfTenantMax: 5, timeoutMs: 300 });
     await hanging.waitForRequests(5);
     expect(receiver.requests).toHaveLength(0);
     await receiver.waitForRequests(1);
     expect(ground.tries.filter(({ error }) => error === 'timeout').length).toBeGreaterThan(0);
+  });
+
+  test('lets no tenant whose receivers all hang delay another', async () => {
+    await using hanging = await startUpstream({ handler: never });
+    const { tenants, notificationEndpoints } = ground.gateway.repositories;
+    await tenants.create('other');
+    const stuck: string[] = [];
+    for (let i = 0; i < 20; i += 1) stuck.push(await ground.addEndpoint(`${hanging.url}/${i}`));
+    for (const endpoint of stuck) await ground.add(endpoint);
+    const spec = {
+      url: `${receiver.url}/`,
+      secret: 'webhook-secret',
+      events: [],
+      unsafeAllowAddresses: ['127.0.0.1/32'],
+    };
+    const { id } = await notificationEndpoints.create('other', { ...spec, events: ['approval.created'] }, 'config');
+    await ground.gateway.runInTransaction((context) => ground.writeSecretOf('other', context));
+    const message = { tenant: 'other', endpoint: id, type: 'approval.created', body: '{}' };
+    await ground.outbox.add([message], ground.clock.nowMs);
+    ground.startWorker();
+    await receiver.waitForRequests(1);
+    await hanging.waitForRequests(4);
+    await ground.outbox.nextDueAt();
+    expect(hanging.requests).toHaveLength(4);
   });
 
   test('delivers what another worker had taken and never finished, when its time is over', async () => {
@@ -215,6 +239,9 @@ describe('the outbox worker', () => {
       },
     });
     await vi.waitFor(() => expect(ground.faults).toHaveLength(1));
+    ground.worker.wake();
+    await ground.outbox.nextDueAt();
+    expect(ground.faults).toHaveLength(1);
     isBroken = false;
     ground.worker.wake();
     await ground.triesEnded(1);

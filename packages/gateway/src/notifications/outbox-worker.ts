@@ -9,11 +9,13 @@ export interface OutboxWorkerOptions extends Omit<DeliveryParts, 'outbox' | 'ran
   readonly onDelivered?: (delivered: Delivered, message: TakenMessage) => void;
   /** Default `Math.random`. */
   readonly random?: () => number;
-  /** Endpoints that are sent to at one time. Default 8. */
+  /** Endpoints that are sent to at one time: of all tenants (default 16), and of one of them (default 4). */
   readonly parallelMax?: number;
+  readonly parallelOfTenantMax?: number;
 }
 
-const PARALLEL_MAX = 8;
+const PARALLEL_MAX = 16;
+const PARALLEL_OF_TENANT_MAX = 4;
 /** Far above what a try may take: resolving, sending, writing. */
 const LEASE_MS = 30_000;
 /** A message that was added meanwhile is told by `wake`; this is for time-outs that Node cannot hold, and for clocks that jump. */
@@ -27,7 +29,7 @@ const SOON_MS = 25;
 
 /**
  * Takes messages out of the outbox that are due and delivers them: one at a time to each endpoint, so that one that hangs delays
- * nobody else's, and a bounded number at once.
+ * nobody else's, and a bounded number at once, so that a tenant whose receivers all hang delays no other.
  *
  * States: asleep (a timer until the next one is due, none when nothing waits), taking (until no place is free or nothing is due),
  * stopped. A try that ends, `wake` and the timer all lead to taking. What a process that died had taken is due again when its lease
@@ -37,19 +39,22 @@ export class OutboxWorker {
   readonly #options: OutboxWorkerOptions;
   readonly #parts: DeliveryParts;
   readonly #parallelMax: number;
+  readonly #parallelOfTenantMax: number;
   /** By `{tenant} {endpoint}`. */
-  readonly #busy = new Map<string, Promise<void>>();
+  readonly #busy = new Map<string, { readonly tenant: string; readonly ended: Promise<void> }>();
   readonly #stopping = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
   #taking: Promise<void> | undefined;
   #isCalled = false;
+  #isFaulty = false;
   #isStopped = false;
 
   constructor(options: OutboxWorkerOptions) {
     this.#options = options;
     this.#parts = { ...options, random: options.random ?? Math.random };
     this.#parallelMax = options.parallelMax ?? PARALLEL_MAX;
+    this.#parallelOfTenantMax = options.parallelOfTenantMax ?? PARALLEL_OF_TENANT_MAX;
   }
 
   /** Looks now for what is due: messages were added, made due, or the clock went on. */
@@ -75,7 +80,7 @@ export class OutboxWorker {
     clearTimeout(this.#soon);
     const grace = setTimeout(() => this.#stopping.abort(), STOP_GRACE_MS);
     await this.#taking;
-    await Promise.all(this.#busy.values());
+    await Promise.all([...this.#busy.values()].map(({ ended }) => ended));
     clearTimeout(grace);
   }
 
@@ -86,9 +91,12 @@ export class OutboxWorker {
       while (this.#isCalled) {
         this.#isCalled = false;
         sleepMs = await this.#takeDue();
+        this.#isFaulty = false;
       }
     } catch (error) {
-      this.#options.log.error(error, 'take notifications from the outbox');
+      // Once, until it has worked again.
+      if (!this.#isFaulty) this.#options.log.error(error, 'take notifications from the outbox');
+      this.#isFaulty = true;
       sleepMs = AFTER_FAULT_MS;
     } finally {
       this.#taking = undefined;
@@ -105,13 +113,19 @@ export class OutboxWorker {
       if (dueAt === undefined) return undefined;
       const nowMs = path.now();
       if (dueAt > nowMs) return dueAt - nowMs;
-      const busyEndpoints = [...this.#busy.keys()];
-      const [message] = await outbox.take(nowMs, { leaseMs: LEASE_MS, limit: 1, busyEndpoints });
-      // All that is due is for endpoints that are busy: the end of their tries comes back here.
+      const busy = { busyEndpoints: [...this.#busy.keys()], busyTenants: this.#busyTenants() };
+      const [message] = await outbox.take(nowMs, { leaseMs: LEASE_MS, limit: 1, ...busy });
+      // All that is due is for those that are busy: the end of their tries comes back here.
       if (message === undefined) return this.#busy.size > 0 ? undefined : SOON_MS;
       this.#begin(message);
     }
     return undefined;
+  }
+
+  #busyTenants(): readonly string[] {
+    const counts = new Map<string, number>();
+    for (const { tenant } of this.#busy.values()) counts.set(tenant, (counts.get(tenant) ?? 0) + 1);
+    return [...counts].flatMap(([tenant, count]) => (count >= this.#parallelOfTenantMax ? [tenant] : []));
   }
 
   #begin(message: TakenMessage): void {
@@ -120,12 +134,10 @@ export class OutboxWorker {
       (delivered) => this.#options.onDelivered?.(delivered, message),
       (error: unknown) => this.#options.log.error(error, 'deliver a notification'),
     );
-    this.#busy.set(
-      place,
-      trying.finally(() => {
-        this.#busy.delete(place);
-        this.wake();
-      }),
-    );
+    const ended = trying.finally(() => {
+      this.#busy.delete(place);
+      this.wake();
+    });
+    this.#busy.set(place, { tenant: message.tenant, ended });
   }
 }

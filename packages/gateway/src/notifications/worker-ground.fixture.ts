@@ -1,4 +1,4 @@
-import type { OutboxMessage, OutboxPort } from '@postern/db/ports';
+import type { DbContext, OutboxMessage, OutboxPort } from '@postern/db/ports';
 import type { NotificationEndpoint } from '@postern/schemas';
 import { startTestGateway, TENANT, type TestGateway } from '../gateway.fixture.ts';
 import type { PartsOptions } from '../gateway-parts.fixture.ts';
@@ -22,6 +22,8 @@ export interface WorkerGround extends AsyncDisposable {
   /** Adds a message, and wakes the worker if there is one. */
   add(endpoint: string, body?: string): Promise<OutboxMessage>;
   message(id: string): Promise<OutboxMessage>;
+  /** The same secret in another tenant. */
+  writeSecretOf(tenant: string, context: DbContext): Promise<void>;
   /** Resolves when `count` tries have ended. */
   triesEnded(count: number): Promise<void>;
 }
@@ -85,6 +87,12 @@ export async function startWorkerGround(options: PartsOptions = {}): Promise<Wor
       const found = await outbox.getById(TENANT, id);
       if (found === undefined) throw new Error(`no message ${id}`);
       return found;
+    },
+    async writeSecretOf(tenant, context) {
+      const name = 'webhook-secret';
+      const envelope = gateway.vault.seal({ tenant, name, version: 1 }, Buffer.from(WEBHOOK_SECRET));
+      const version = { tenant, name, version: 1, kekId: envelope.kekId, envelope: JSON.stringify(envelope) };
+      await secrets.createSecretEnvelopeVersion(version, { origin: 'api' }, context);
     },
     triesEnded: (count) =>
       tries.length >= count ? Promise.resolve() : new Promise((resolve) => waiting.push({ count, resolve })),

@@ -66,13 +66,12 @@ async function queuedCall(
   }
 }
 
-function termsOf(gateway: Gateway, { call }: AllowedCall, { fingerprint, ttlMs }: KeyedCall): QueuedTerms {
+function termsOf(gateway: Gateway, { call }: AllowedCall, { ttlMs }: KeyedCall): QueuedTerms {
   const { request, agent } = call.caller;
   return {
     keyId: agent.keyId,
     clientAddress: request.clientAddress,
     intent: call.requested.intent,
-    fingerprint,
     ttlMs,
     expiresAt: gateway.now() + ttlMs,
   };

@@ -157,7 +157,6 @@ describe('a call that nobody waits for', () => {
     expect(chunks.length).toBeGreaterThan(0);
     scene.work();
     await scene.done(id);
-    await scene.gateway.journal.flush();
     const answers = await scene.gateway.db.points.selectFrom('stored_answers').select('sealed').execute();
     expect(answers).toHaveLength(2);
     for (const { sealed } of [...chunks, ...answers]) expect(Buffer.from(sealed).includes('nobody reads')).toBe(false);

@@ -133,6 +133,8 @@ type Finished = Exclude<RunEnd, { readonly kind: 'put_back' }>;
 async function finish(gateway: Gateway, call: TakenCall, end: Finished, keptMs: number): Promise<void> {
   // A refusal before the dispatch leaves no claim; any other state stays as it is.
   if (end.kind === 'refused') await gateway.queue.runInTransaction((context) => releaseClaim(gateway, call, context));
+  // Nobody waits, so the claim may go first: whoever sends the key again is told what this call tells.
+  await gateway.journal.settling(call.requestId)?.catch(() => undefined);
   const at = gateway.now();
   const outcome = { result: resultOf(gateway, call, end), at, keepUntil: at + keptMs };
   if (await gateway.queue.calls.finish(call, outcome))

@@ -19,7 +19,6 @@ export interface QueuedTerms {
   readonly keyId: string;
   readonly clientAddress: string;
   readonly intent?: string | undefined;
-  readonly fingerprint: string;
   /** How long its idempotency key lives, from the time it was asked for and again from its dispatch. */
   readonly ttlMs: number;
   /** When the key ends if it is not dispatched before. */

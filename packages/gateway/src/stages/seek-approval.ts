@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { fingerprint as fingerprintOf } from '@postern/canonicalizer';
 import { type ApprovalRecord, DbError } from '@postern/db/ports';
 import { Rejection } from '@postern/schemas';
@@ -24,7 +25,9 @@ export interface AllowedCall extends DecidedCall {
  * Stage 6. No promise for a call that needs nobody's approval. undefined when the caller would not wait, and has been told where to ask.
  */
 export function seekApproval(gateway: Gateway, decided: DecidedCall): AllowedCall | Promise<AllowedCall | undefined> {
-  if (decided.decision.outcome === 'allow') return decided as AllowedCall;
+  // Whoever executes an approval uses it up, also when the call would pass without it by now.
+  if (decided.decision.outcome === 'allow' && decided.call.requested.approval === undefined)
+    return decided as AllowedCall;
   return seek(gateway, decided);
 }
 
@@ -121,19 +124,24 @@ async function waitForDecision(
 ): Promise<ApprovalRecord> {
   const { waitSeconds = 0 } = call.requested;
   const { response } = call.caller.request.exchange;
-  const until = call.caller.request.event.receivedAt + waitSeconds * 1_000;
+  if (waitSeconds === 0) return opened;
+  // Of the monotonic clock: nobody waits longer because the other one was set back.
+  const untilMs = call.caller.request.event.startedMs + waitSeconds * 1_000;
   const gone = new AbortController();
+  const { signal } = gone;
   const onClose = () => gone.abort();
   response.on('close', onClose);
+  // It may have left while the approval was opened.
+  if (response.destroyed) gone.abort();
   try {
     let approval = opened;
-    while (approval.status === 'pending' && !gone.signal.aborted && !gateway.isStopping()) {
-      const leftMs = until - gateway.now();
-      if (leftMs <= 0) break;
-      await gateway.approvalWatch.next(approval.id, leftMs, gone.signal);
+    for (;;) {
+      const since = gateway.approvalWatch.news;
       approval = (await gateway.approvals.getById(approval.tenant, approval.id, gateway.now())) ?? approval;
+      const leftMs = untilMs - performance.now();
+      if (approval.status !== 'pending' || leftMs <= 0 || signal.aborted || gateway.isStopping()) return approval;
+      await gateway.approvalWatch.next(approval.id, leftMs, { signal, since });
     }
-    return approval;
   } finally {
     response.off('close', onClose);
   }

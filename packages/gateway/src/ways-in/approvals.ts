@@ -44,10 +44,16 @@ export async function ownApproval(gateway: Gateway, { tenant, agent }: Caller, i
   return found;
 }
 
-/** The claim of an approval's first execution. */
-export function claimOf(gateway: Gateway, approval: ApprovalRecord): Promise<ClaimRecord | undefined> {
-  const { tenant, agent, integration, id, claimKey = approvalKey(id) } = approval;
-  return reachable(gateway.claims.find({ tenant, agent, integration, key: claimKey }, gateway.now()));
+/**
+ * The claim of an approval's first execution: under the key that its call came with, or under the approval's own when it was executed by an
+ * equal call without one.
+ */
+export async function claimOf(gateway: Gateway, approval: ApprovalRecord): Promise<ClaimRecord | undefined> {
+  const { tenant, agent, integration, id, claimKey, executedBy } = approval;
+  const find = (key: string) => reachable(gateway.claims.find({ tenant, agent, integration, key }, gateway.now()));
+  const keyed = claimKey === undefined ? undefined : await find(claimKey);
+  if (keyed !== undefined && keyed.requestId === executedBy) return keyed;
+  return (await find(approvalKey(id))) ?? keyed;
 }
 
 async function cancel(gateway: Gateway, { tenant, id, agent }: ApprovalRecord): Promise<void> {

@@ -44,8 +44,10 @@ async function readApproved(gateway: Gateway, request: AdmittedRequest, caller: 
   const problem = approvalProblem(gateway, approval);
   // What came of an execution its claim tells, as long as there is one: stage 4 asks it.
   const isOver = approval.status === 'executed' || approval.status === 'failed' || approval.status === 'unknown';
-  if (problem !== undefined && !(isOver && (await claimOf(gateway, approval)) !== undefined)) throw problem;
-  return new ApprovedRequest(approval, await openRequest(gateway, approval));
+  const claim = isOver ? await claimOf(gateway, approval) : undefined;
+  if (problem !== undefined && claim === undefined) throw problem;
+  const claimKey = claim?.key ?? approval.claimKey ?? approvalKey(approval.id);
+  return new ApprovedRequest(approval, claimKey, await openRequest(gateway, approval));
 }
 
 /** A stored request, as a call of its own; every stage judges it anew. */
@@ -58,12 +60,12 @@ class ApprovedRequest implements RequestedCall {
   readonly approval: ApprovalRecord;
   readonly #request: ReadSealedRequest;
 
-  constructor(approval: ApprovalRecord, request: ReadSealedRequest) {
+  constructor(approval: ApprovalRecord, claimKey: string, request: ReadSealedRequest) {
     this.integration = approval.integration;
     this.method = request.method;
     this.rawHeaders = request.headers.flat();
     this.intent = approval.intent;
-    this.claimKey = approval.claimKey ?? approvalKey(approval.id);
+    this.claimKey = claimKey;
     this.approval = approval;
     this.#request = request;
   }

@@ -5,14 +5,14 @@ import type { ApprovalRow, GrantRow } from '../../tables.ts';
 import type { Connection } from './connection.ts';
 
 const SELECT = `select g.id, g.agent, g.kind, g.fingerprint, g.integration, g.action, g.method, g.uses_left, g.expires_at as grant_ends_at,
-    g.revoked_at, g.approval_id, p.status, p.expires_at, p.execute_until, l.lease_until
+    g.revoked_at, g.approval_id, p.fingerprint as asked_fingerprint, p.status, p.expires_at, p.execute_until, l.lease_until
   from grants g
   join approvals p on p.tenant = g.tenant and p.id = g.approval_id
   left join node_leases l on l.lease = p.lease
   where g.tenant = ? and g.id = ?`;
 
 type FoundGrant = Omit<GrantRow, 'expires_at' | 'tenant' | 'path' | 'created_at' | 'granted_by' | 'revoked_by'> &
-  ApprovalStateRow & { readonly grant_ends_at: number };
+  ApprovalStateRow & { readonly grant_ends_at: number; readonly asked_fingerprint: string };
 
 /** A grant that a call may use, and what that means for its approval. */
 export interface OpenGrant {
@@ -39,8 +39,9 @@ export class GrantRows {
     const state = grantStateOf({ ...row, expires_at: row.grant_ends_at }, now);
     if (state !== 'usable') return { lost: 'grant_gone', found: state };
     const status = approvalStatusOf(row, now);
-    const isFirst = status === 'approved';
-    if (!isFirst && !outlivesFirstUse(row)) return { lost: 'approval_gone', found: status };
+    if (status !== 'approved' && !outlivesFirstUse(row)) return { lost: 'approval_gone', found: status };
+    // Another call that a standing grant covers does not execute the approval.
+    const isFirst = status === 'approved' && row.asked_fingerprint === draft.fingerprint;
     return { id, approvalId: row.approval_id, isCounted: row.uses_left !== null, isFirst };
   }
 
