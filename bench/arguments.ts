@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const TABLES = ['decisions', 'throughput', 'latency', 'commit', 'start', 'growth', 'scrubbing'] as const;
+export const TABLES = ['decisions', 'throughput', 'latency', 'commit', 'start', 'growth', 'scrubbing', 'replay'] as const;
 export type TableName = (typeof TABLES)[number];
 
 export interface BenchArguments {
@@ -22,7 +22,7 @@ export const HELP = `npm run bench -- [options]
 Measures Postern beside a direct connection, nginx (when installed), @fastify/http-proxy and a bare forwarder on Postern's own
 transport, in one run of interleaved rounds; decisions beside Cedar and bare CEL. Linux only: processor time and memory are read from /proc.
 
-  --quick         3 rounds, everything but scrubbing within a minute
+  --quick         3 rounds, everything but scrubbing and replay within a minute
   --rounds N      rounds (default 7)
   --seconds S     how long a variant is measured in a round (default 3)
   --only A,B      some of the tables: ${TABLES.join(', ')}

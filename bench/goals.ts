@@ -1,5 +1,5 @@
 import type { GrowthRow } from './measurements/growth.ts';
-import { type BenchReport, type Ratios, ratiosOf, scrubbingRatios } from './report.ts';
+import { type BenchReport, type Ratios, ratiosOf, replayRatio, scrubbingRatios } from './report.ts';
 import { differWithinSpread } from './statistics.ts';
 
 /** A figure that the run must reach, with its unit in words. */
@@ -26,6 +26,7 @@ export function judgeGoals(report: BenchReport): Goal[] {
     ...latencyGoals(report),
     ...growthGoals(report),
     ...scrubbingGoals(report),
+    ...replayGoals(report),
     ...startGoals(report),
   ];
 }
@@ -92,6 +93,15 @@ function scrubbingGoals({ scrubbing }: BenchReport): Goal[] {
   return [
     atMost('CPU, answers of 1 KB searched ÷ not', small.cpuMicrosPerRequest, 1.05),
     atMost('CPU, answers of 10 MB searched ÷ not', large.cpuMicrosPerRequest, 1.25),
+  ];
+}
+
+function replayGoals({ replay }: BenchReport): Goal[] {
+  if (replay === undefined) return [];
+  const { cpuMicrosPerRequest, p50Us } = replayRatio(replay);
+  return [
+    atMost('CPU, a replayed call ÷ the first one of a key', cpuMicrosPerRequest, 1),
+    atMost('p50, a replayed call ÷ the first one of a key', p50Us, 1),
   ];
 }
 

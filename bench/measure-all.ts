@@ -5,6 +5,7 @@ import { type AddedLatency, measureAddedLatency } from './measurements/added-lat
 import { type CommitMeter, startCommitMeter } from './measurements/commit-price.ts';
 import { type Decisions, measureDecisions } from './measurements/decisions.ts';
 import { measureGrowth } from './measurements/growth.ts';
+import { measureReplay } from './measurements/replay.ts';
 import { measureScrubbing } from './measurements/scrubbing.ts';
 import { measureStartToReady } from './measurements/start-to-ready.ts';
 import { measureThroughput } from './measurements/throughput.ts';
@@ -25,7 +26,7 @@ export interface MeasureOptions {
 }
 
 /** Shares of the time left that a quick run gives to a table; the last one gets all that is left then. */
-const SHARES = { throughput: 0.35, latency: 0.3, scrubbing: 1, growth: 1 };
+const SHARES = { throughput: 0.35, latency: 0.3, scrubbing: 1, replay: 1, growth: 1 };
 
 /** Measures table after table; what needs no other program comes before they are started. */
 export async function measureAll(options: MeasureOptions): Promise<BenchReport> {
@@ -67,6 +68,7 @@ async function measurePrograms({ workplace, plan, isQuick, only, say }: MeasureO
   // Answers of 10 MB are no load for a minute.
   const scrubbing =
     only.has('scrubbing') && !isQuick ? await measureScrubbing(run, variants.postern, SHARES.scrubbing) : undefined;
+  const replay = only.has('replay') && !isQuick ? await measureReplay(run, variants.postern, SHARES.replay) : undefined;
   const growth = only.has('growth') ? await growthOrFailure(run, variants.postern) : {};
   return {
     ...(throughput === undefined ? {} : { throughput }),
@@ -74,6 +76,7 @@ async function measurePrograms({ workplace, plan, isQuick, only, say }: MeasureO
     ...(meter === undefined ? {} : { commit: meter.figures() }),
     ...(startMs === undefined ? {} : { startMs }),
     ...(scrubbing === undefined ? {} : { scrubbing }),
+    ...(replay === undefined ? {} : { replay }),
     ...growth,
   };
 }

@@ -3,6 +3,7 @@ import type { AddedLatency } from './measurements/added-latency.ts';
 import type { CommitPrice } from './measurements/commit-price.ts';
 import type { Decisions } from './measurements/decisions.ts';
 import type { Growth } from './measurements/growth.ts';
+import type { Replay } from './measurements/replay.ts';
 import type { Scrubbing, ScrubbingRow } from './measurements/scrubbing.ts';
 import type { ThroughputRow } from './measurements/throughput.ts';
 import type { Figure } from './statistics.ts';
@@ -23,6 +24,7 @@ export interface BenchReport {
   readonly startMs?: Figure;
   readonly growth?: Growth;
   readonly scrubbing?: Scrubbing;
+  readonly replay?: Replay;
   /** Why the last table is missing. The run counts as failed, and what was measured before is not lost. */
   readonly failure?: string;
 }
@@ -87,6 +89,20 @@ function scrubbingRows(scrubbing: Scrubbing): Readonly<Record<keyof Scrubbing, R
   };
 }
 
+/** What a replay costs: its figures divided by those of a call that comes under a key for the first time. */
+export function replayRatio(replay: Replay): Omit<ResultRow, 'name'> {
+  const rows = replayRows(replay);
+  return divided(rows.replayed, rows.forwarded);
+}
+
+function replayRows({ keyless, forwarded, replayed }: Replay): Readonly<Record<keyof Replay, ResultRow>> {
+  return {
+    keyless: resultRow({ ...keyless, name: 'postern-keyless' }),
+    forwarded: resultRow({ ...forwarded, name: 'postern-first-of-key' }),
+    replayed: resultRow({ ...replayed, name: 'postern-replayed' }),
+  };
+}
+
 function divided(row: ResultRow, by: ResultRow): Omit<ResultRow, 'name'> {
   return {
     requestsPerSecond: row.requestsPerSecond / by.requestsPerSecond,
@@ -99,7 +115,7 @@ function divided(row: ResultRow, by: ResultRow): Omit<ResultRow, 'name'> {
 
 export function benchDocument(report: BenchReport, goals: readonly unknown[]): BenchDocument {
   const { machine, throughput, ...others } = report;
-  const { scrubbing } = others;
+  const { scrubbing, replay } = others;
   const ratios = Object.entries(ratiosOf(throughput) ?? {}).map(([name, ratio]) => [`postern/${name}`, ratio]);
   const scrubRatios = Object.entries(scrubbing === undefined ? {} : scrubbingRatios(scrubbing)).map(([name, ratio]) => [
     `searched/unsearched-${name === 'small' ? '1kb' : '10mb'}`,
@@ -110,8 +126,12 @@ export function benchDocument(report: BenchReport, goals: readonly unknown[]): B
     results: [
       ...(throughput ?? []).map(resultRow),
       ...(scrubbing === undefined ? [] : Object.values(scrubbingRows(scrubbing))),
+      ...(replay === undefined ? [] : Object.values(replayRows(replay))),
     ],
-    ratios: Object.fromEntries([...ratios, ...scrubRatios]),
+    ratios: {
+      ...Object.fromEntries([...ratios, ...scrubRatios]),
+      ...(replay === undefined ? {} : { 'replayed/first-of-key': replayRatio(replay) }),
+    },
     goals,
     tables: { throughput, ...others },
   };

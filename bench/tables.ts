@@ -6,7 +6,7 @@ import { type GrowthRow, sizeText } from './measurements/growth.ts';
 import type { LoadFigures } from './measurements/load-figures.ts';
 import type { ThroughputRow } from './measurements/throughput.ts';
 import { CALLS_PER_SECOND, CONNECTIONS } from './plan.ts';
-import { type BenchReport, ratiosOf, scrubbingRatios } from './report.ts';
+import { type BenchReport, ratiosOf, replayRatio, scrubbingRatios } from './report.ts';
 import type { Figure } from './statistics.ts';
 import { VARIANT_NAMES } from './variants/variant.ts';
 
@@ -18,6 +18,7 @@ export function reportText(report: BenchReport, goals: readonly Goal[]): string 
     ...latencySection(report),
     ...(report.growth === undefined ? [] : [growthSection(Object.values(report.growth))]),
     ...scrubbingSection(report),
+    ...replaySection(report),
     ...commitSection(report),
     ...startSection(report),
     ...decisionSection(report),
@@ -143,6 +144,24 @@ function scrubbingSection({ scrubbing }: BenchReport): string[] {
   );
   return [
     `## Scrubbing: answers searched for the injected credential, and with \`scrub: false\`\n\n${table}\n\n${ratios}`,
+  ];
+}
+
+function replaySection({ replay }: BenchReport): string[] {
+  if (replay === undefined) return [];
+  const cells = ({ requestsPerSecond, cpuUs, mainUs, p50Us, p99Us }: LoadFigures) =>
+    [requestsPerSecond, cpuUs, mainUs, p50Us, p99Us].map(spread);
+  const table = markdownTable(
+    ['Postern', 'requests/s', 'CPU µs/call', 'event loop µs/call', 'p50 µs', 'p99 µs'],
+    [
+      ['call without a key', ...cells(replay.keyless)],
+      ['first call of a key', ...cells(replay.forwarded)],
+      ['replayed call', ...cells(replay.replayed)],
+    ],
+  );
+  const { cpuMicrosPerRequest, p50Us } = replayRatio(replay);
+  return [
+    `## Replay: calls with an idempotency key, sent on and answered from the store\n\n${table}\n\nA replayed call ÷ the first one of its key: CPU ${cpuMicrosPerRequest.toFixed(3)}, p50 ${p50Us.toFixed(3)}.`,
   ];
 }
 

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import path from 'node:path';
-import { type RecordedRequest, startUpstream, type TemporaryFolder, temporaryFolder, type Upstream } from '@postern/testing';
+import {
+  type RecordedRequest,
+  startUpstream,
+  type TemporaryFolder,
+  temporaryFolder,
+  type Upstream,
+} from '@postern/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { auditEvents, control } from './support/audit-log.ts';
 import { type Answer, call } from './support/http-client.ts';
@@ -22,7 +28,10 @@ const options = () => ({
   config: configOf(
     [coder, other],
     [
-      integration('api', `${upstream.url}/api`, { credential: { type: 'bearer', secret: 'token' }, retry: { attempts: 3 } }),
+      integration('api', `${upstream.url}/api`, {
+        credential: { type: 'bearer', secret: 'token' },
+        retry: { attempts: 3 },
+      }),
       integration('slow', `${upstream.url}/slow`, { idempotency: { ttlSeconds: 60 } }),
     ],
     { secrets: { token: { value: 'sealed-0123456789abcdef' } } },
@@ -120,7 +129,10 @@ describe('calls that nobody waits for', () => {
     expect([...counts.values()].every((count) => count === 1)).toBe(true);
     expect(counts.has('w-4')).toBe(false);
     // One line for the request that queued it, one for the call; one intent, one outcome.
-    const lines = gateway.stderr().split('\n').filter((line) => line.includes(`"queuedCall":"${id}"`));
+    const lines = gateway
+      .stderr()
+      .split('\n')
+      .filter((line) => line.includes(`"queuedCall":"${id}"`));
     const told = lines.map((line) => JSON.parse(line)).filter((line) => line.requestId === requestId);
     expect(told.map(({ status }) => status)).toEqual([202, 201]);
     const entries = (await auditEvents(gateway)).filter((entry) => entry.requestId === requestId);
@@ -137,7 +149,9 @@ describe('calls that nobody waits for', () => {
     const ids: string[] = [];
     for (let count = 0; count < 6; count += 1) ids.push(await queue(`k-${count}`, { agent: other }));
     await vi.waitFor(() => expect(counts.size).toBe(4), 10_000);
-    const [agent] = (await control(gateway, 'GET', '/v1/agents')).json().items.filter(({ name }: { name: string }) => name === 'other');
+    const [agent] = (await control(gateway, 'GET', '/v1/agents'))
+      .json()
+      .items.filter(({ name }: { name: string }) => name === 'other');
     const gone = await control(gateway, 'DELETE', `/v1/agents/${agent.id}/keys/${other.publicId}`);
     expect(gone.status).toBe(204);
     release();
@@ -149,7 +163,8 @@ describe('calls that nobody waits for', () => {
       },
       { timeout: 10_000, interval: 50 },
     );
-    for (const refusal of refusals) expect(refusal).toMatchObject({ agent: 'other', integration: 'api', type: 'denied' });
+    for (const refusal of refusals)
+      expect(refusal).toMatchObject({ agent: 'other', integration: 'api', type: 'denied' });
     expect(counts.size).toBe(4);
   });
 
@@ -200,7 +215,8 @@ describe('kill -9', () => {
       }
       await hit;
       killed.push((await gateway.kill('SIGKILL')).signal ?? '');
-      answer = (request, response) => void request.ended.then(() => response.writeHead(201).end(`made ${request.headers['x-key']}`));
+      answer = (request, response) =>
+        void request.ended.then(() => response.writeHead(201).end(`made ${request.headers['x-key']}`));
       gateway = await startGateway(options());
     }
     expect(killed).toEqual(killed.map(() => 'SIGKILL'));
@@ -222,7 +238,8 @@ describe('kill -9', () => {
     expect(unknown).toBeLessThanOrEqual(8 * POINTS.length * 2);
     const claims = (await control(gateway, 'GET', '/v1/claims?limit=100')).json().items;
     expect(claims).toHaveLength(80);
-    for (const { key, state } of claims) expect([key, state]).toEqual([key, ends.get(key) === '201' ? 'succeeded' : 'unknown']);
+    for (const { key, state } of claims)
+      expect([key, state]).toEqual([key, ends.get(key) === '201' ? 'succeeded' : 'unknown']);
     const entries = await auditEvents(gateway);
     const closed = entries.filter(({ type }) => type === 'outcome').map(({ requestId }) => requestId);
     const intents = entries.filter(({ type }) => type === 'intent').map(({ requestId }) => requestId);

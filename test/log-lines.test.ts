@@ -239,11 +239,14 @@ describe('the guide', () => {
     await call(gateway.dataUrl, '/to/api/x', { headers: key });
     upstream.answerWith((_request, response) => void response.end());
     const held = await call(gateway.dataUrl, '/to/api/x', { method: 'OPTIONS', headers: key });
+    const queued = { 'idempotency-key': 'k-1', prefer: 'respond-async' };
+    expect((await call(gateway.dataUrl, '/to/api/y', { headers: { ...key, ...queued } })).status).toBe(202);
+    await vi.waitFor(() => expect(upstream.requests.map(({ url }) => url)).toContain('/y'), 5_000);
     await approve(gateway, held.problem().approval?.id ?? '');
     await call(gateway.dataUrl, '/to/api/x', { method: 'OPTIONS', headers: key });
     await gateway.kill('SIGTERM');
     const calls = named(linesOf(gateway.stderr()), 'call');
-    expect(calls.length).toBe(5);
+    expect(calls.length).toBe(7);
     const general = ['level', 'time', 'node', 'environment', 'msg'];
     const seen = new Set(calls.flatMap((line) => Object.keys(line)).filter((name) => !general.includes(name)));
     expect([...seen].sort()).toEqual([...documented].sort());

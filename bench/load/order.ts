@@ -7,6 +7,7 @@ export interface LoadOrder {
   readonly path: string;
   /** Bearer tokens that clients send, one a call, in turn. */
   readonly tokens: readonly string[];
+  readonly idempotencyKey?: IdempotencyKey | undefined;
   readonly connections: number;
   readonly pace: Pace;
   /** Load before the window opens: connections open, pools fill. Nothing of it is counted. */
@@ -15,6 +16,12 @@ export interface LoadOrder {
   readonly windowMs: number;
   /** The process whose time is read when the window opens and closes. */
   readonly processId: number;
+}
+
+/** `isFresh`: each call has one of its own, which begins with `text`. */
+export interface IdempotencyKey {
+  readonly text: string;
+  readonly isFresh: boolean;
 }
 
 /**

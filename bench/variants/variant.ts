@@ -1,3 +1,4 @@
+import type { IdempotencyKey } from '../load/order.ts';
 import type { Program, Workplace } from '../workplace.ts';
 
 /** One way from the client to the upstream, up and running. */
@@ -8,6 +9,8 @@ export interface Variant {
   readonly path: string;
   /** What clients send as bearer token. */
   readonly tokens: readonly string[];
+  /** What calls are sent with; default: none. */
+  readonly idempotencyKey?: IdempotencyKey;
   /** The process that is measured. */
   readonly processId: number;
 }

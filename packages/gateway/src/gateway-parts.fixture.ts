@@ -101,13 +101,7 @@ export function composeParts(ground: Ground, options: PartsOptions): Parts {
   const vault = createVault({ keyRing: ground.keyRing });
   const secrets = createSecretCache({ open: (reference) => openSecret(repositories, vault, secretVersion(reference)) });
   const transport = createUndiciTransport();
-  const parts = {
-    state: { url: '', stopping: false, listeners: [] },
-    calls: [],
-    faults: [],
-    replaced: [],
-    onCall: () => undefined,
-  } as unknown as Parts;
+  const parts = unfinishedParts();
   const directory = createDirectory(ground, options, { transport, parts });
   const { now = Date.now } = options;
   const path = {
@@ -143,11 +137,7 @@ export function composeParts(ground: Ground, options: PartsOptions): Parts {
   const gateway: Gateway = {
     ...path,
     ...heldCalls(ground, vault),
-    queue: new CallQueue({
-      calls: options.wrapQueuedCalls?.(repositories.queuedCalls) ?? repositories.queuedCalls,
-      runInTransaction: ground.runInTransaction,
-      leaseMs: options.queueLeaseMs,
-    }),
+    queue: callQueue(ground, options),
     directory,
     secrets,
     tokens: new TokenKeeper({ path, secrets, storeRotatedSecret, log, metrics, ...clock }),
@@ -169,6 +159,17 @@ export function composeParts(ground: Ground, options: PartsOptions): Parts {
     isStopping: () => parts.state.stopping,
   };
   return Object.assign(parts, { gateway, directory, transport, secrets, vault });
+}
+
+function unfinishedParts(): Parts {
+  const state = { url: '', stopping: false, listeners: [] };
+  return { state, calls: [], faults: [], replaced: [], onCall: () => undefined } as unknown as Parts;
+}
+
+function callQueue({ repositories, runInTransaction }: Ground, options: PartsOptions): CallQueue {
+  const { queuedCalls } = repositories;
+  const calls = options.wrapQueuedCalls?.(queuedCalls) ?? queuedCalls;
+  return new CallQueue({ calls, runInTransaction, leaseMs: options.queueLeaseMs });
 }
 
 function heldCalls({ repositories, keyRing }: Ground, vault: Vault): HeldCalls {

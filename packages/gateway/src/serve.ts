@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { Rejection } from '@postern/schemas';
 import { answerProblem } from './answers/documents.ts';
+import { sayNothingIsKept } from './answers/say-nothing-is-kept.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { Gateway } from './gateway.ts';
 import { handleCall, handleRequest } from './handle-request.ts';
@@ -21,6 +22,8 @@ export async function serveRequest(gateway: Gateway, client: ClientExchange): Pr
   try {
     await handleRequest(gateway, client, event);
   } catch (error) {
+    // What is refused at once is refused while the parser still reads: a turn later it is known whether all of the request is there.
+    await undefined;
     refuse(gateway, client, event, asRejection(gateway, error, event));
   }
   tell(gateway, client, event);
@@ -75,14 +78,22 @@ function asRejection(gateway: Gateway, error: unknown, event: WideEvent): Reject
 function refuse(gateway: Gateway, client: ClientExchange, event: WideEvent, rejection: Rejection): void {
   record(gateway, event, rejection);
   if (event.quota !== undefined) announceQuota(client, event.quota);
+  if (event.hold !== undefined && endingOf(rejection).result === 'not_sent') sayNothingIsKept(client.response);
   answerProblem(client, rejection, event.requestId);
+}
+
+/** What is not a failed forward happened before it. */
+function endingOf(rejection: Rejection): Pick<ForwardRejection, 'result' | 'isWithheld'> {
+  return rejection instanceof ForwardRejection ? rejection : UNSENT;
 }
 
 function record(gateway: Gateway, event: WideEvent, rejection: Rejection): void {
   event.status = rejection.status;
   event.code = rejection.code;
+  // What fails from there on changes nothing of what came of the call.
+  if (event.isSettled) return;
   if (event.intentRecorded) {
-    const ending = rejection instanceof ForwardRejection ? rejection : UNSENT;
+    const ending = endingOf(rejection);
     settle(gateway, event, { result: ending.result, isWithheld: ending.isWithheld, code: rejection.code });
   } else {
     gateway.refusals.record(event, rejection);

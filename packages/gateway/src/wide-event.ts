@@ -50,6 +50,8 @@ export class WideEvent {
   address: string | undefined = undefined;
   /** An intent stands in the log: from here on an outcome entry must close it. */
   intentRecorded = false;
+  /** That entry was handed over. */
+  isSettled = false;
   /** How many attempts at the upstream were begun, when it was more than one. */
   attempt: number | undefined = undefined;
   /** Digest of a body that passed as it came, once all of it has. */

@@ -1,20 +1,19 @@
-import { type Kysely, type Selectable, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import { requireCount, requireText } from '../check.ts';
 import type { DbClient } from '../client.ts';
-import { fromJsonColumn, guardParser, toJsonColumn } from '../json-column.ts';
+import { toJsonColumn } from '../json-column.ts';
 import { ownBytes } from '../own-bytes.ts';
 import {
   type NewQueuedCallResult,
   QUEUED_CALLS_PER_TENANT_MAX,
-  type QueuedCallRecord,
-  type QueuedCallResult,
   type QueuedCallsPort,
-  RUNNING_CALLS_PER_INTEGRATION_MAX,
   type TakenCall,
 } from '../ports/calls.ts';
 import type { QueuedCallRow, Tables } from '../tables.ts';
 import { inOneTransaction, pointsOf, writesOf } from '../transaction.ts';
+import { toQueuedCallRecord } from './queued-call-rows.ts';
 import type { RepositoryOptions } from './repository-options.ts';
+import { takeQueuedCalls } from './take-queued-calls.ts';
 
 export function createQueuedCalls(dbClient: DbClient, options: RepositoryOptions): QueuedCallsPort {
   return { ...createQueue(dbClient, options), ...createRuns(dbClient), ...createReads(dbClient) };
@@ -52,7 +51,7 @@ function createQueue(
           })
           .returningAll()
           .executeTakeFirstOrThrow();
-        return toRecord(row, null);
+        return toQueuedCallRecord(row, null);
       });
     },
 
@@ -88,20 +87,7 @@ function createQueue(
 
 function createRuns(dbClient: DbClient): Pick<QueuedCallsPort, 'take' | 'renew' | 'putBack' | 'finish'> {
   return {
-    async take(nowMs, { leaseMs, limit, perIntegration = RUNNING_CALLS_PER_INTEGRATION_MAX }) {
-      requireCount('queued_calls.due_at', nowMs + leaseMs);
-      if (!(await isAnyDue(dbClient, nowMs))) return [];
-      const candidates = await selectCandidates(dbClient, { nowMs, limit, perIntegration });
-      if (candidates.length === 0) return [];
-      return inOneTransaction(dbClient, undefined, async ({ kysely }) => {
-        const taken: TakenCall[] = [];
-        for (const { place } of candidates) {
-          const row = await takeOne(kysely, { place, nowMs, leaseMs, perIntegration });
-          if (row !== undefined) taken.push({ ...toRecord(row, null), leaseUntil: nowMs + leaseMs });
-        }
-        return taken;
-      });
-    },
+    take: (nowMs, terms) => takeQueuedCalls(dbClient, nowMs, terms),
 
     async renew(call, leaseUntil) {
       requireCount('queued_calls.due_at', leaseUntil);
@@ -137,7 +123,7 @@ function createReads(dbClient: DbClient): Pick<QueuedCallsPort, 'getById' | 'fin
         .where('q.tenant', '=', tenant)
         .where('q.id', '=', id)
         .executeTakeFirst();
-      return row && toRecord(row, row.bytes);
+      return row && toQueuedCallRecord(row, row.bytes);
     },
 
     async findOpen({ tenant, agent, integration, key }, context) {
@@ -152,7 +138,7 @@ function createReads(dbClient: DbClient): Pick<QueuedCallsPort, 'getById' | 'fin
         .orderBy('place', 'desc')
         .limit(1)
         .executeTakeFirst();
-      return row && toRecord(row, null);
+      return row && toQueuedCallRecord(row, null);
     },
 
     async readResult(tenant, id) {
@@ -177,73 +163,6 @@ function createReads(dbClient: DbClient): Pick<QueuedCallsPort, 'getById' | 'fin
       return row?.due_at ?? undefined;
     },
   };
-}
-
-async function isAnyDue(dbClient: DbClient, nowMs: number): Promise<boolean> {
-  const due = await dbClient.points
-    .selectFrom('queued_calls')
-    .select('place')
-    .where('due_at', '<=', nowMs)
-    .limit(1)
-    .executeTakeFirst();
-  return due !== undefined;
-}
-
-interface Taking {
-  readonly nowMs: number;
-  readonly perIntegration: number;
-}
-
-/**
- * The oldest that are due, so many of each integration as could run if none did. Read beside the path of calls, and from one integration
- * to the next along the index: what a long queue costs does not grow with it.
- */
-async function selectCandidates(
-  dbClient: DbClient,
-  { nowMs, limit, perIntegration }: Taking & { limit: number },
-): Promise<readonly { place: number }[]> {
-  const next = (column: 'tenant' | 'integration') => sql`(select ${sql.ref(column)} from queued_calls n
-    where n.due_at is not null and (n.tenant, n.integration) > (open.tenant, open.integration)
-    order by n.tenant, n.integration limit 1)`;
-  const { rows } = await sql<{ place: number }>`
-    with recursive open (tenant, integration) as (
-      select tenant, integration from (select tenant, integration from queued_calls
-        where due_at is not null order by tenant, integration limit 1) first
-      union all
-      select ${next('tenant')}, ${next('integration')} from open where tenant is not null
-    )
-    select q.place from open join queued_calls q on q.place in (
-      select place from (select place from queued_calls c
-        where c.tenant = open.tenant and c.integration = open.integration and c.state = 'queued' and c.due_at <= ${nowMs}
-        order by c.place limit ${perIntegration}) oldest
-      union all
-      select place from queued_calls l
-        where l.tenant = open.tenant and l.integration = open.integration and l.state = 'running' and l.due_at <= ${nowMs}
-    )
-    where ${hasRoom('open', { nowMs, perIntegration })}
-    order by q.place limit ${limit}`.execute(dbClient.lists);
-  return rows;
-}
-
-/** Conditional on all that makes it takeable: that it is due, and that fewer than allowed run. */
-function takeOne(
-  kysely: Kysely<Tables>,
-  { place, nowMs, leaseMs, perIntegration }: Taking & { place: number; leaseMs: number },
-): Promise<Selectable<QueuedCallRow> | undefined> {
-  return kysely
-    .updateTable('queued_calls')
-    .set({ state: 'running', attempts: sql`attempts + 1`, due_at: nowMs + leaseMs, started_at: nowMs })
-    .where('place', '=', place)
-    .where('due_at', '<=', nowMs)
-    .where(hasRoom('queued_calls', { nowMs, perIntegration }))
-    .returningAll()
-    .executeTakeFirst();
-}
-
-function hasRoom(table: string, { nowMs, perIntegration }: Taking) {
-  const outer = sql.table(table);
-  return sql<boolean>`(select count(*) from queued_calls r where r.tenant = ${outer}.tenant
-    and r.integration = ${outer}.integration and r.state = 'running' and r.due_at > ${nowMs}) < ${perIntegration}`;
 }
 
 type Try = Pick<TakenCall, 'tenant' | 'id' | 'attempts'>;
@@ -289,36 +208,3 @@ function requireCall(call: Parameters<QueuedCallsPort['enqueue']>[0]): void {
   requireText('queued_calls.claim_key', call.claimKey);
   requireText('queued_calls.request_id', call.requestId);
 }
-
-function toRecord(row: Selectable<QueuedCallRow>, bytes: number | null): QueuedCallRecord {
-  const result = resultOf(row, bytes);
-  return {
-    tenant: row.tenant,
-    id: row.id,
-    agent: row.agent,
-    integration: row.integration,
-    state: row.state,
-    sealedRequest: row.sealed_request,
-    claimKey: row.claim_key,
-    requestId: row.request_id,
-    attempts: row.attempts,
-    createdAt: row.created_at,
-    ...(row.started_at === null ? {} : { startedAt: row.started_at }),
-    ...(row.finished_at === null ? {} : { finishedAt: row.finished_at }),
-    ...(result === undefined ? {} : { result }),
-  };
-}
-
-function resultOf({ answer, problem }: Selectable<QueuedCallRow>, bytes: number | null): QueuedCallResult | undefined {
-  if (answer !== null && bytes !== null) return { kind: 'answer', id: String(answer), bytes };
-  if (problem === null) return undefined;
-  return { kind: 'problem', ...fromJsonColumn('queued_calls.problem', problem, problemParser) };
-}
-
-type StoredProblem = Omit<Extract<QueuedCallResult, { kind: 'problem' }>, 'kind'>;
-
-const problemParser = guardParser((value: unknown): value is StoredProblem => {
-  if (typeof value !== 'object' || value === null) return false;
-  const { code, status, detail } = value as Record<string, unknown>;
-  return typeof code === 'string' && typeof detail === 'string' && Number.isSafeInteger(status);
-});

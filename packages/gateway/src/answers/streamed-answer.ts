@@ -16,6 +16,7 @@ import { type Answer, type Completion, decodedBytesMax, hasBody, linkScope } fro
 import { AnswerRecord } from './answer-record.ts';
 import { passTrailers, takesTrailers } from './pass-trailers.ts';
 import { rewriteLinks } from './rewrite-links.ts';
+import { sayNothingIsKept } from './say-nothing-is-kept.ts';
 import { withhold } from './withheld-answer.ts';
 
 /**
@@ -90,6 +91,8 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
     for (const item of this.#extraHeaders) passed.push(item);
     const { quota } = this.#call.allowed.call.caller.request.event;
     if (quota !== undefined) passed.push(...quotaFields(quota));
+    // It frees the key.
+    if (status === 429 && this.#record !== undefined) sayNothingIsKept(this.#response);
     this.#response.writeHead(status, passed);
     // The first event of a stream may be long in coming; else the head goes out with the first bytes.
     if (isStream) this.#response.flushHeaders();
@@ -141,8 +144,10 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
     if (!isOne) this.#response.cork();
     let isTaken = true;
     for (const piece of pieces) isTaken = this.#pass(piece);
-    if (!isOne) this.#response.uncork();
-    return isTaken;
+    if (isOne) return isTaken;
+    this.#response.uncork();
+    // It may have drained within that call: who pauses for it now is never resumed.
+    return !this.#isFull;
   }
 
   /** The last announced byte: body and end go in one write. */

@@ -194,7 +194,8 @@ export class Directory {
   async #readCaller(keyText: string): Promise<KnownCaller | undefined> {
     const changes = this.#changes;
     const found = await this.#findKey(publicIdOf(keyText));
-    if (found === undefined || !this.#options.verifyKey(keyText, found.key.digest, found.key.digestKeyId)) return undefined;
+    if (found === undefined || !this.#options.verifyKey(keyText, found.key.digest, found.key.digestKeyId))
+      return undefined;
     const caller = await this.#callerOf(found, this.#keys.get(keyText)?.lastTouchedMs ?? Number.NEGATIVE_INFINITY);
     if (caller === undefined) return undefined;
     // Word of a change came while we read: what was read may be older than the tenant it would be bound to, so it is not kept.

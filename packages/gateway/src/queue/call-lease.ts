@@ -25,6 +25,13 @@ export class CallLease {
     return this.#gateway.now() < this.#until;
   }
 
+  /** Before what must not begin late: renews one that is not fresh any more. False when it is lost. */
+  async refresh(): Promise<boolean> {
+    const leftMs = this.#until - this.#gateway.now();
+    if (leftMs < this.#leaseMs * (1 - 1 / RENEWALS)) await this.#renew();
+    return this.isHeld;
+  }
+
   end(): void {
     clearInterval(this.#timer);
   }

@@ -44,16 +44,12 @@ describe('the agent of a queued call', () => {
   const disable = async () => {
     const { gateway } = scene;
     const agent = agentSchema.parse({ name: 'coder', trust: 'medium', disabled: true });
-    await gateway.change((context) =>
-      gateway.repositories.agents.update(TENANT, gateway.agentId, agent, {}, context),
-    );
+    await gateway.change((context) => gateway.repositories.agents.update(TENANT, gateway.agentId, agent, {}, context));
   };
   const moveAway = async () => {
     const { gateway } = scene;
     const agent = agentSchema.parse({ name: 'coder', trust: 'medium', addresses: ['10.0.0.0/8'] });
-    await gateway.change((context) =>
-      gateway.repositories.agents.update(TENANT, gateway.agentId, agent, {}, context),
-    );
+    await gateway.change((context) => gateway.repositories.agents.update(TENANT, gateway.agentId, agent, {}, context));
   };
   const revoke = () =>
     scene.gateway.change((context) =>
@@ -64,9 +60,7 @@ describe('the agent of a queued call', () => {
       scene.gateway.repositories.agents.revokeKey(TENANT, scene.gateway.keyId, Date.now(), context),
     );
   const remove = () =>
-    scene.gateway.change((context) =>
-      scene.gateway.repositories.agents.remove(TENANT, scene.gateway.agentId, context),
-    );
+    scene.gateway.change((context) => scene.gateway.repositories.agents.remove(TENANT, scene.gateway.agentId, context));
 
   test.each<[string, () => Promise<unknown>, string]>([
     ['disabled', disable, 'agent_disabled'],
@@ -184,10 +178,12 @@ describe('policy and configuration', () => {
 });
 
 describe('a rate limit', () => {
-  const limited = { rules: [
-    { id: 'all', effect: 'allow' as const },
-    { id: 'pace', effect: 'rate_limit' as const, limit: { requests: 2, perSeconds: 1, per: ['agent'] as ['agent'] } },
-  ] };
+  const limited = {
+    rules: [
+      { id: 'all', effect: 'allow' as const },
+      { id: 'pace', effect: 'rate_limit' as const, limit: { requests: 2, perSeconds: 1, per: ['agent'] as ['agent'] } },
+    ],
+  };
 
   test('is spent when a call is sent; what is over it waits in the queue, and nothing is told of that', async () => {
     await start(limited);
@@ -203,8 +199,14 @@ describe('a rate limit', () => {
   });
 
   test('that is spent leaves a call queued, to be cancelled', async () => {
-    await start({ rules: [limited.rules[0] ?? {}, { ...limited.rules[1], limit: { requests: 1, perSeconds: 3_600, per: ['agent'] } }] });
-    await scene.done(await (scene.work(), scene.queue('k-1')));
+    await start({
+      rules: [
+        limited.rules[0] ?? {},
+        { ...limited.rules[1], limit: { requests: 1, perSeconds: 3_600, per: ['agent'] } },
+      ],
+    });
+    scene.work();
+    await scene.done(await scene.queue('k-1'));
     const id = await scene.queue('k-2');
     await expect
       .poll(async () => scene.gateway.repositories.queuedCalls.getById(TENANT, id), { timeout: 5_000 })

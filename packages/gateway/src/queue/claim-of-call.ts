@@ -5,9 +5,12 @@ export function scopeOf({ tenant, agent, integration, claimKey }: QueuedCallReco
   return { tenant, agent, integration, key: claimKey };
 }
 
-/** Whether the claim is of the life of the key in which the call was queued, and not of a later one. */
-export function isOfLife({ createdAt }: QueuedCallRecord, claim: ClaimRecord | undefined): claim is ClaimRecord {
-  return claim !== undefined && createdAt >= claim.createdAt;
+/** Whether the claim is of the life of the key in which the call was queued, or was made by its dispatch, and not of a later one. */
+export function isOfLife(
+  { createdAt, requestId }: QueuedCallRecord,
+  claim: ClaimRecord | undefined,
+): claim is ClaimRecord {
+  return claim !== undefined && (createdAt >= claim.createdAt || claim.requestId === requestId);
 }
 
 /** Frees the key of a call that will not be sent. Nothing when it is anything but reserved for this call. Part of a transaction. */

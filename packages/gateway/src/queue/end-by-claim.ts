@@ -1,4 +1,4 @@
-import type { ClaimRecord, QueuedCallRecord } from '@postern/db/ports';
+import { type ClaimRecord, DbError, type QueuedCallRecord } from '@postern/db/ports';
 import { Rejection } from '@postern/schemas';
 import { readStoredAnswer } from '../answers/stored-answer.ts';
 import type { Gateway } from '../gateway.ts';
@@ -35,15 +35,18 @@ export async function endByClaim(gateway: Gateway, call: QueuedCallRecord): Prom
 }
 
 async function answerOf(gateway: Gateway, claim: ClaimRecord): Promise<RunEnd> {
-  const stored = await readStoredAnswer(gateway, claim);
+  const stored = await readStoredAnswer(gateway, claim).catch((error: unknown) => {
+    if (error instanceof DbError) throw error;
+    gateway.log.error(error, 'replay_unavailable', claim.requestId);
+  });
   if (stored === undefined) return refused(replayUnavailable());
   return { kind: 'answered', answer: { ...stored, headers: stored.headers.flat() } };
 }
 
-/** It was run, nothing took effect, and the gateway ended before it could tell why. */
+/** It was run, nothing took effect, and the gateway was stopped, or held up for too long, before it could tell why. */
 function endUntold(): Rejection {
   return new Rejection(
     'internal_error',
-    'The call ended without effect, and the gateway stopped before it could store why. The key may be used again.',
+    'The call ended without effect, and it could not be stored why. The key may be used again.',
   );
 }

@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 const start = async (options: QueueOptions = {}, integration: object = {}) => {
-  scene = await startQueue(upstream, { isWorking: false, queueLeaseMs: 300, ...options }, integration);
+  scene = await startQueue(upstream, { isWorking: false, queueLeaseMs: 1_500, ...options }, integration);
 };
 
 const record = async (id: string) => {
@@ -77,16 +77,24 @@ describe('a queued call', () => {
 
   test.each<[string, (response: import('node:http').ServerResponse) => void, object, string]>([
     ['unknown', (response) => void response.destroy(), { retry: { attempts: 1 } }, 'outcome_unknown'],
-    ['one that may not be passed on', (response) => void response.writeHead(302, { location: 'http://else.where/' }).end(), {}, 'redirect_refused'],
+    [
+      'one that may not be passed on',
+      (response) => void response.writeHead(302, { location: 'http://else.where/' }).end(),
+      {},
+      'redirect_refused',
+    ],
     ['a 429', (response) => void response.writeHead(429).end(), {}, 'internal_error'],
-  ])('whose end could not be stored, %s, is told from its claim and not sent again', async (_end, behave, integration, code) => {
-    await start({ wrapQueuedCalls: failingOnce('finish') }, integration);
-    upstream.answerWith((_request, response) => behave(response));
-    scene.work();
-    const id = await scene.queue('k-1');
-    expect((await scene.done(id)).problem).toMatchObject({ code });
-    expect(scene.sent()).toHaveLength(1);
-  });
+  ])(
+    'whose end could not be stored, %s, is told from its claim and not sent again',
+    async (_end, behave, integration, code) => {
+      await start({ wrapQueuedCalls: failingOnce('finish') }, integration);
+      upstream.answerWith((_request, response) => behave(response));
+      scene.work();
+      const id = await scene.queue('k-1');
+      expect((await scene.done(id)).problem).toMatchObject({ code });
+      expect(scene.sent()).toHaveLength(1);
+    },
+  );
 
   test('of a safe method whose outcome is unknown is not sent again by the gateway', async () => {
     await start({ wrapQueuedCalls: failingOnce('finish') }, { retry: { attempts: 1 } });
@@ -123,10 +131,12 @@ describe('a queued call', () => {
     scene.work();
     await expect.poll(async () => (await record(id)).attempts, { timeout: 5_000 }).toBeGreaterThan(0);
     // Its time runs out, and nobody may renew it.
-    await new Promise((resolve) => setTimeout(resolve, 350));
+    await new Promise((resolve) => setTimeout(resolve, 1_600));
     release();
     await expect
-      .poll(async () => (await scene.gateway.entries({ type: 'outcome' })).map(({ result }) => result), { timeout: 5_000 })
+      .poll(async () => (await scene.gateway.entries({ type: 'outcome' })).map(({ result }) => result), {
+        timeout: 5_000,
+      })
       .toContain('not_sent');
     const before = scene.sent().length;
     expect(before).toBeLessThanOrEqual(1);
@@ -137,7 +147,10 @@ describe('a queued call', () => {
   test('that cannot be opened is not sent', async () => {
     await start();
     const id = await scene.queue('k-1');
-    await scene.gateway.db.writes.updateTable('sealed_chunks').set({ sealed: Buffer.from([1, 2, 3]) }).execute();
+    await scene.gateway.db.writes
+      .updateTable('sealed_chunks')
+      .set({ sealed: Buffer.from([1, 2, 3]) })
+      .execute();
     scene.work();
     expect((await scene.done(id)).problem).toMatchObject({ code: 'internal_error' });
     expect(scene.sent()).toHaveLength(0);
@@ -188,8 +201,8 @@ describe('a queued call', () => {
   });
 
   test('that takes longer than its lease stays the one run', async () => {
-    await start({ queueLeaseMs: 1_000 });
-    upstream.answerWith((_request, response) => void setTimeout(() => response.end('slow'), 2_500));
+    await start();
+    upstream.answerWith((_request, response) => void setTimeout(() => response.end('slow'), 4_000));
     scene.work();
     const id = await scene.queue('k-1');
     expect((await scene.done(id)).result).toMatchObject({ bodyText: 'slow' });

@@ -93,7 +93,11 @@ describe('a call that nobody waits for', () => {
 
   test('can be asked for with a document', async () => {
     await start();
-    const document = { integration: 'api', request: { method: 'POST', path: '/doc', body: { a: 1 } }, idempotencyKey: 'd' };
+    const document = {
+      integration: 'api',
+      request: { method: 'POST', path: '/doc', body: { a: 1 } },
+      idempotencyKey: 'd',
+    };
     const answer = await call(scene.gateway, '/v1/execute', {
       headers: { 'content-type': 'application/json', prefer: 'respond-async' },
       body: JSON.stringify(document),

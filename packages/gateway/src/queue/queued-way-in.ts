@@ -33,13 +33,14 @@ export class QueuedWayIn implements CallWayIn {
     return this.#answered;
   }
 
-  read(): RequestedCall {
+  async read(): Promise<RequestedCall> {
+    if (!(await this.#lease.refresh())) throw leaseLost();
     return new QueuedRequest(this.#call, this.#stored);
   }
 
   /** The last moment before anything is sent. */
   answerFor({ exchange }: AdmittedRequest): Answer {
-    if (!this.#lease.isHeld) throw new Rejection('in_flight', 'The call may have been taken by another process.');
+    if (!this.#lease.isHeld) throw leaseLost();
     return new CollectedAnswer(exchange);
   }
 
@@ -50,6 +51,10 @@ export class QueuedWayIn implements CallWayIn {
   replay(_request: AdmittedRequest, stored: CollectedResponse): void {
     this.#answered = stored;
   }
+}
+
+function leaseLost(): Rejection {
+  return new Rejection('in_flight', 'The call may have been taken by another process; this one has not sent it.');
 }
 
 /** A stored request, as a call of its own; every stage judges it anew. */

@@ -26,7 +26,11 @@ const PACE_MS = 250;
 const KEPT_MS = 86_400_000;
 
 /** Runs a taken call and stores what became of it. Fails with `DbError`: then it is taken again once its lease is over. */
-export async function runTakenCall(gateway: Gateway, call: TakenCall, { leaseMs, isStopping }: RunTerms): Promise<void> {
+export async function runTakenCall(
+  gateway: Gateway,
+  call: TakenCall,
+  { leaseMs, isStopping }: RunTerms,
+): Promise<void> {
   const lease = new CallLease(gateway, call, leaseMs);
   try {
     const stored = await openStored(gateway, call);
@@ -64,18 +68,32 @@ interface Opened {
   readonly lease: CallLease;
 }
 
-async function endOf(gateway: Gateway, call: TakenCall, { stored, lease }: Opened): Promise<RunEnd> {
+/** Fails with `DbError`; anything else that goes wrong is the call's end. */
+async function endOf(gateway: Gateway, call: TakenCall, opened: Opened): Promise<RunEnd> {
+  try {
+    const known = await endByClaim(gateway, call);
+    if (known !== undefined) return known;
+    if (opened.stored.terms.expiresAt <= gateway.now()) return refused(tooLate());
+    return await endOfStages(gateway, call, opened);
+  } catch (error) {
+    if (error instanceof DbError) throw error;
+    gateway.log.error(error, 'run a queued call', call.requestId);
+    return refused(
+      new Rejection('internal_error', 'The gateway failed; the operator finds the cause under this request id.'),
+    );
+  }
+}
+
+async function endOfStages(gateway: Gateway, call: TakenCall, { stored, lease }: Opened): Promise<RunEnd> {
   const { terms } = stored;
-  const known = await endByClaim(gateway, call);
-  if (known !== undefined) return known;
-  if (terms.expiresAt <= gateway.now()) return refused(tooLate());
   const request = admittedCall(gateway, call, stored);
   const wayIn = new QueuedWayIn(call, stored, lease);
   try {
     const rejection = await serveQueuedCall(gateway, request, wayIn, mayComeAgain);
     if (rejection === undefined) return answeredBy(wayIn);
     if (request.event.intentRecorded || !mayComeAgain(rejection)) return refused(rejection);
-    return { kind: 'put_back', afterMs: waitMs(rejection) };
+    // Not beyond the end of its key, which ends it.
+    return { kind: 'put_back', afterMs: Math.min(waitMs(rejection), Math.max(0, terms.expiresAt - gateway.now())) };
   } finally {
     request.exchange.close();
   }
@@ -147,7 +165,11 @@ function resultOf(gateway: Gateway, call: TakenCall, end: Finished): NewQueuedCa
   return { kind: 'problem', code, status, detail };
 }
 
-function answerResult(gateway: Gateway, call: TakenCall, { status, headers, body }: CollectedResponse): NewQueuedCallResult {
+function answerResult(
+  gateway: Gateway,
+  call: TakenCall,
+  { status, headers, body }: CollectedResponse,
+): NewQueuedCallResult {
   if (body.byteLength > STORED_ANSWER_BODY_BYTES_MAX) {
     const detail = `The upstream answered ${status} with ${body.byteLength} bytes; at most ${STORED_ANSWER_BODY_BYTES_MAX} are kept.`;
     const { code, status: problemStatus } = new Rejection('replay_unavailable', detail);
@@ -157,4 +179,3 @@ function answerResult(gateway: Gateway, call: TakenCall, { status, headers, body
   const reference = sealedReference('answer', call.tenant, call.requestId);
   return { kind: 'answer', sealed: sealBytes(answer, { vault: gateway.vault, reference }) };
 }
-

@@ -3,12 +3,13 @@ import {
   openStream,
   type ReadSealedRequest,
   readSealedRequest,
+  sealBytes,
   sealedReference,
   sealStream,
 } from '@postern/approvals';
 import type { QueuedCallRecord, SealedRequestRecord } from '@postern/db/ports';
 import { bodyPieces } from '../approvals/stored-request.ts';
-import { bodyBytes } from '../body/request-body.ts';
+import { bodyBytes, type RequestBody } from '../body/request-body.ts';
 import type { Gateway } from '../gateway.ts';
 import { forwardedHeaders } from '../stages/descriptor-of.ts';
 import type { ResolvedCall } from '../stages/resolve.ts';
@@ -35,7 +36,10 @@ const MARGIN_MS = 60_000;
 /** The stored request's first field is the gateway's own: the terms. No caller's field has this name, all `Postern-` ones are taken off. */
 const TERMS_FIELD = 'postern-queued-terms';
 
-/** Stores the complete call, sealed, piece by piece. Fails with `DbError`. */
+/** Up to here a body is sealed with its head as one piece, for each piece that is stored is a commit of its own. */
+const ONE_PIECE_BYTES = 65_536;
+
+/** Stores the complete call, sealed. Fails with `DbError`. */
 export function storeCall(
   gateway: Gateway,
   call: ResolvedCall,
@@ -43,18 +47,32 @@ export function storeCall(
 ): Promise<SealedRequestRecord> {
   const tenant = call.caller.tenant.name;
   const sealing = { vault: gateway.vault, reference: sealedReference('request', tenant, requestId) };
-  const keepUntil = terms.expiresAt + MARGIN_MS;
-  return gateway.sealedRequests.write({ tenant, keepUntil }, sealStream(piecesOf(call, terms), sealing));
+  const head = headOf(call, terms);
+  const small = smallBody(call.body);
+  const sealed =
+    small === undefined
+      ? sealStream(piecesOf(head, call.body), sealing)
+      : [sealBytes(Buffer.concat([head, small]), sealing)];
+  return gateway.sealedRequests.write({ tenant, keepUntil: terms.expiresAt + MARGIN_MS }, sealed);
 }
 
-async function* piecesOf(call: ResolvedCall, terms: QueuedTerms): AsyncGenerator<Uint8Array> {
+function smallBody(body: RequestBody): Uint8Array | undefined {
+  if (body.kind === 'none') return new Uint8Array(0);
+  return body.kind === 'bytes' && body.bytes.byteLength <= ONE_PIECE_BYTES ? body.bytes : undefined;
+}
+
+function headOf(call: ResolvedCall, terms: QueuedTerms): Uint8Array {
   const { method, target, body } = call;
-  yield encodeSealedRequestHead({
+  return encodeSealedRequestHead({
     method,
     url: target.url,
     headers: [[TERMS_FIELD, JSON.stringify(terms)], ...forwardedHeaders(call)],
     bodyBytes: body.kind === 'none' ? null : bodyBytes(body),
   });
+}
+
+async function* piecesOf(head: Uint8Array, body: RequestBody): AsyncGenerator<Uint8Array> {
+  yield head;
   yield* bodyPieces(body);
 }
 

@@ -20,6 +20,7 @@ export interface Ending {
 export function settle(gateway: Gateway, event: WideEvent, ending: Ending): void {
   event.status = ending.status ?? event.status;
   event.code = ending.code;
+  event.isSettled = true;
   if (ending.result === 'not_sent' && event.quota !== undefined) giveQuotaBack(gateway, event.quota);
   const outcome: OutcomeDraft = {
     tenant: event.tenant as string,

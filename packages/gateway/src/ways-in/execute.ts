@@ -2,6 +2,7 @@ import type { Answer } from '../answers/answer.ts';
 import { headersDocument, textWithBody } from '../answers/answer-document.ts';
 import { CollectedAnswer, type CollectedResponse } from '../answers/collected-answer.ts';
 import { answerJsonText } from '../answers/documents.ts';
+import { sayNothingIsKept } from '../answers/say-nothing-is-kept.ts';
 import type { AdmittedRequest } from '../stages/admit.ts';
 import type { DecidedCall } from '../stages/decide.ts';
 import { hasOwnKey } from '../stages/look-up-claim.ts';
@@ -27,7 +28,10 @@ export function finishExecute({ exchange, event }: AdmittedRequest, answer: Answ
   const collected = answer instanceof CollectedAnswer ? answer.collected : undefined;
   if (collected === undefined || exchange.response.destroyed) return;
   if (event.quota !== undefined) announceQuota(exchange, event.quota);
-  const idempotency = hasOwnKey(allowed) ? 'stored' : 'none';
+  // A 429 frees the key.
+  const isKept = hasOwnKey(allowed) && collected.status !== 429;
+  if (!isKept) sayNothingIsKept(exchange.response);
+  const idempotency = isKept ? 'stored' : 'none';
   answerJsonText(exchange, 200, executeText(event, collected, allowed, idempotency), event.requestId);
 }
 
