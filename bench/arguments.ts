@@ -1,6 +1,15 @@
 import { parseArgs } from 'node:util';
 
-export const TABLES = ['decisions', 'throughput', 'latency', 'commit', 'start', 'growth', 'scrubbing', 'replay'] as const;
+export const TABLES = [
+  'decisions',
+  'throughput',
+  'latency',
+  'commit',
+  'start',
+  'growth',
+  'scrubbing',
+  'replay',
+] as const;
 export type TableName = (typeof TABLES)[number];
 
 export interface BenchArguments {
