@@ -134,7 +134,7 @@ async function editPolicy({ name, random }: Run): Promise<void> {
       : { id, effect: 'require_approval' as const, approval: terms, paths: [`/${name}`] };
   const { policyRules } = gateway.repositories;
   await gateway.change((context) => policyRules.createPolicyRule(TENANT, rule, 'api', context));
-  await pause(random);
+  for (let turn = 0; turn < 10; turn += 1) await pause(random);
   await gateway.change((context) => policyRules.disablePolicyRule(TENANT, id, Date.now(), context));
 }
 
@@ -190,15 +190,16 @@ async function race(number: number): Promise<void> {
   const run: Run = { name: `run-${number}`, random, approvals: new Set(), grants: new Set() };
   const steps: Promise<unknown>[] = [];
   await send(run, { body: body(run) });
+  const [editAt, restartAt] = [random.integer(STEPS * 12), random.integer(STEPS * 20)];
   for (let step = 0; step < STEPS; step += 1) {
+    // On a busy machine two processes that write to one file may not come to their turn in time.
+    if (step === editAt) steps.push(editPolicy(run).catch(() => undefined));
+    if (step === restartAt) steps.push(restartJournal().then(countRestart, () => undefined));
     // What does not fit the state that it finds fails; what is asked for here is what the upstream sees.
     steps.push(drawStep(random)(run).catch(() => undefined));
     await pause(random);
     if (random.integer(3) === 0) await Promise.all(steps);
   }
-  // On a busy machine two processes that write to one file may not come to their turn in time.
-  if (random.integer(12) === 0) steps.push(editPolicy(run).catch(() => undefined));
-  if (random.integer(20) === 0) steps.push(restartJournal().then(countRestart, () => undefined));
   await Promise.all(steps);
 }
 
