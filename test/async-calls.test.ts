@@ -179,6 +179,7 @@ describe('calls that nobody waits for', () => {
     release();
     expect(await ended).toEqual({ code: 0, signal: null });
     expect(counts.size).toBe(4);
+    await gateway.close();
     gateway = await startGateway(options());
     for (const id of ids) expect((await done(id)).result).toMatchObject({ status: 200, bodyText: 'late' });
     expect([...counts.values()]).toEqual([1, 1, 1, 1, 1, 1, 1]);
@@ -217,6 +218,7 @@ describe('kill -9', () => {
       killed.push((await gateway.kill('SIGKILL')).signal ?? '');
       answer = (request, response) =>
         void request.ended.then(() => response.writeHead(201).end(`made ${request.headers['x-key']}`));
+      await gateway.close();
       gateway = await startGateway(options());
     }
     expect(killed).toEqual(killed.map(() => 'SIGKILL'));
