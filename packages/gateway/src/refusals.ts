@@ -1,6 +1,6 @@
 import type { CallJournal } from '@postern/db/ports';
 import type { EntryDraft, EntryType, ErrorCode, Rejection } from '@postern/schemas';
-import { riskOf, type WideEvent } from './wide-event.ts';
+import { judgedCall, type WideEvent } from './wide-event.ts';
 
 const FLUSH_EVERY_MS = 60_000;
 /** Addresses are the callers' to choose (IPv6), so the memory for them is bounded; the rest is counted under one name. */
@@ -62,21 +62,7 @@ function refusalEntry(event: WideEvent, tenant: string, rejection: Rejection, at
     at,
     tenant,
     type: refusalType(rejection),
-    requestId: event.requestId,
-    agent: event.agent,
-    environment: event.environment,
-    integration: event.integration,
-    action: event.action,
-    kind: event.kind,
-    method: event.method,
-    url: event.url,
-    intent: event.intent,
-    decision: event.decision,
-    rule: event.rule,
-    reason: event.reason,
-    policyVersion: event.policyVersion,
-    risk: riskOf(event),
-    approval: event.approval,
+    ...judgedCall(event),
     code: rejection.code,
     status: rejection.status,
     addresses: event.address === undefined ? undefined : [event.address],

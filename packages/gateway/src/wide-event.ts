@@ -68,6 +68,27 @@ export class WideEvent {
   }
 }
 
+/** What entries tell of a call and how it was judged. Not on the path of a call that is sent: its intent lists them itself. */
+export function judgedCall(event: WideEvent): Partial<EntryDraft> {
+  return {
+    requestId: event.requestId,
+    agent: event.agent,
+    environment: event.environment,
+    integration: event.integration,
+    action: event.action,
+    kind: event.kind,
+    method: event.method,
+    url: event.url,
+    intent: event.intent,
+    decision: event.decision,
+    rule: event.rule,
+    reason: event.reason,
+    policyVersion: event.policyVersion,
+    risk: riskOf(event),
+    approval: event.approval,
+  };
+}
+
 /** As entries tell it: without what the score is made of. */
 export function riskOf({ risk }: WideEvent): EntryDraft['risk'] {
   return risk === undefined ? undefined : { score: risk.score, labels: risk.labels };

@@ -4,7 +4,7 @@ import type { CollectedResponse } from '../answers/collected-answer.ts';
 import { readStoredAnswer } from '../answers/stored-answer.ts';
 import type { Gateway } from '../gateway.ts';
 import type { CallWayIn } from '../ways-in/way-in.ts';
-import { riskOf, type WideEvent } from '../wide-event.ts';
+import { judgedCall, type WideEvent } from '../wide-event.ts';
 import type { DecidedCall } from './decide.ts';
 import { replayUnavailable } from './look-up-claim.ts';
 
@@ -49,21 +49,7 @@ function recordReplay(gateway: Gateway, event: WideEvent): void {
     at: gateway.now(),
     tenant: event.tenant as string,
     type: 'replayed',
-    requestId: event.requestId,
-    agent: event.agent,
-    environment: event.environment,
-    integration: event.integration,
-    action: event.action,
-    kind: event.kind,
-    method: event.method,
-    url: event.url,
-    intent: event.intent,
-    decision: event.decision,
-    rule: event.rule,
-    reason: event.reason,
-    policyVersion: event.policyVersion,
-    risk: riskOf(event),
-    approval: event.approval,
+    ...judgedCall(event),
     status: event.status,
   });
 }
