@@ -9,6 +9,7 @@ export const TABLES = [
   'growth',
   'scrubbing',
   'replay',
+  'stores',
 ] as const;
 export type TableName = (typeof TABLES)[number];
 
@@ -31,7 +32,7 @@ export const HELP = `npm run bench -- [options]
 Measures Postern beside a direct connection, nginx (when installed), @fastify/http-proxy and a bare forwarder on Postern's own
 transport, in one run of interleaved rounds; decisions beside Cedar and bare CEL. Linux only: processor time and memory are read from /proc.
 
-  --quick         3 rounds, everything but scrubbing and replay within a minute
+  --quick         3 rounds, everything but scrubbing, replay and stores within a minute
   --rounds N      rounds (default 7)
   --seconds S     how long a variant is measured in a round (default 3)
   --only A,B      some of the tables: ${TABLES.join(', ')}

@@ -66,8 +66,8 @@ async function load(
   variant: Variant,
   load: Pick<LoadOrder, 'pace' | 'leadMs' | 'windowMs'>,
 ): Promise<LoadReport> {
-  const { name, port, path, tokens, idempotencyKey, processId } = variant;
-  const order: LoadOrder = { ...load, port, path, tokens, idempotencyKey, processId, connections: CONNECTIONS };
+  const { name, ...called } = variant;
+  const order: LoadOrder = { ...load, ...called, connections: CONNECTIONS };
   try {
     return await ask<LoadReport>(generator.child, order, load.leadMs + load.windowMs + ANSWER_WITHIN_MS);
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { GrowthRow } from './measurements/growth.ts';
-import { type BenchReport, type Ratios, ratiosOf, replayRatio, scrubbingRatios } from './report.ts';
+import { type BenchReport, type Ratios, ratiosOf, replayRatios, scrubbingRatios, storeRatios } from './report.ts';
 import { differWithinSpread } from './statistics.ts';
 
 /** A figure that the run must reach, with its unit in words. */
@@ -27,6 +27,7 @@ export function judgeGoals(report: BenchReport): Goal[] {
     ...growthGoals(report),
     ...scrubbingGoals(report),
     ...replayGoals(report),
+    ...storeGoals(report),
     ...startGoals(report),
   ];
 }
@@ -98,10 +99,22 @@ function scrubbingGoals({ scrubbing }: BenchReport): Goal[] {
 
 function replayGoals({ replay }: BenchReport): Goal[] {
   if (replay === undefined) return [];
-  const { cpuMicrosPerRequest, p50Us } = replayRatio(replay);
+  const { first, further } = replayRatios(replay);
   return [
-    atMost('CPU, a replayed call ÷ the first one of a key', cpuMicrosPerRequest, 1),
-    atMost('p50, a replayed call ÷ the first one of a key', p50Us, 1),
+    atMost('CPU, the first replay of a key ÷ the call it repeats', first.cpuMicrosPerRequest, 1),
+    atMost('p50, the first replay of a key ÷ the call it repeats', first.p50Us, 1),
+    atMost('CPU, a further replay ÷ a call without a key', further.cpuMicrosPerRequest, 1),
+    atMost('p50, a further replay ÷ a call without a key', further.p50Us, 1),
+  ];
+}
+
+function storeGoals({ stores }: BenchReport): Goal[] {
+  if (stores === undefined) return [];
+  const { plain, limited } = storeRatios(stores);
+  return [
+    atMost('CPU, PostgreSQL and Redis ÷ SQLite', plain.cpuMicrosPerRequest, 1.25),
+    atMost('CPU, PostgreSQL and Redis ÷ SQLite, with a rate limit', limited.cpuMicrosPerRequest, 1.25),
+    ...(stores.twoNodes === undefined ? [] : [atLeast('requests/s, two nodes ÷ one', stores.twoNodes, 1.7, 1.7)]),
   ];
 }
 

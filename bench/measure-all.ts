@@ -8,6 +8,7 @@ import { measureGrowth } from './measurements/growth.ts';
 import { measureReplay } from './measurements/replay.ts';
 import { measureScrubbing } from './measurements/scrubbing.ts';
 import { measureStartToReady } from './measurements/start-to-ready.ts';
+import { measureStores } from './measurements/stores.ts';
 import { measureThroughput } from './measurements/throughput.ts';
 import type { Plan } from './plan.ts';
 import type { BenchReport } from './report.ts';
@@ -26,7 +27,7 @@ export interface MeasureOptions {
 }
 
 /** Shares of the time left that a quick run gives to a table; the last one gets all that is left then. */
-const SHARES = { throughput: 0.35, latency: 0.3, scrubbing: 1, replay: 1, growth: 1 };
+const SHARES = { throughput: 0.35, latency: 0.3, scrubbing: 1, replay: 1, stores: 1, growth: 1 };
 
 /** Measures table after table; what needs no other program comes before they are started. */
 export async function measureAll(options: MeasureOptions): Promise<BenchReport> {
@@ -66,9 +67,9 @@ async function measurePrograms({ workplace, plan, isQuick, only, say }: MeasureO
   const latency = await measureLatencyAndCommit(run, variants, only, meter);
   const startMs = only.has('start') ? await measureStartToReady(run) : undefined;
   // Answers of 10 MB are no load for a minute.
-  const scrubbing =
-    only.has('scrubbing') && !isQuick ? await measureScrubbing(run, variants.postern, SHARES.scrubbing) : undefined;
+  const scrubbing = only.has('scrubbing') && !isQuick ? await measureScrubbing(run, SHARES.scrubbing) : undefined;
   const replay = only.has('replay') && !isQuick ? await measureReplay(run, variants.postern, SHARES.replay) : undefined;
+  const stores = only.has('stores') && !isQuick ? await measureStores(run, SHARES.stores) : undefined;
   const growth = only.has('growth') ? await growthOrFailure(run, variants.postern) : {};
   return {
     ...(throughput === undefined ? {} : { throughput }),
@@ -77,6 +78,7 @@ async function measurePrograms({ workplace, plan, isQuick, only, say }: MeasureO
     ...(startMs === undefined ? {} : { startMs }),
     ...(scrubbing === undefined ? {} : { scrubbing }),
     ...(replay === undefined ? {} : { replay }),
+    ...(stores === undefined ? {} : { stores }),
     ...growth,
   };
 }

@@ -5,6 +5,7 @@ import type { Decisions } from './measurements/decisions.ts';
 import type { Growth } from './measurements/growth.ts';
 import type { Replay } from './measurements/replay.ts';
 import type { Scrubbing, ScrubbingRow } from './measurements/scrubbing.ts';
+import type { StoreRow, Stores } from './measurements/stores.ts';
 import type { ThroughputRow } from './measurements/throughput.ts';
 import type { Figure } from './statistics.ts';
 
@@ -25,6 +26,7 @@ export interface BenchReport {
   readonly growth?: Growth;
   readonly scrubbing?: Scrubbing;
   readonly replay?: Replay;
+  readonly stores?: Stores;
   /** Why the last table is missing. The run counts as failed, and what was measured before is not lost. */
   readonly failure?: string;
 }
@@ -89,18 +91,47 @@ function scrubbingRows(scrubbing: Scrubbing): Readonly<Record<keyof Scrubbing, R
   };
 }
 
-/** What a replay costs: its figures divided by those of a call that comes under a key for the first time. */
-export function replayRatio(replay: Replay): Omit<ResultRow, 'name'> {
+/** What replays cost: the first of a key divided by the call that it repeats, the further ones by a call without a key. */
+export function replayRatios(replay: Replay): Record<'first' | 'further', Omit<ResultRow, 'name'>> {
   const rows = replayRows(replay);
-  return divided(rows.replayed, rows.forwarded);
+  return { first: divided(rows.replayed, rows.forwarded), further: divided(rows.repeated, rows.keyless) };
 }
 
-function replayRows({ keyless, forwarded, replayed }: Replay): Readonly<Record<keyof Replay, ResultRow>> {
+function replayRows({ keyless, forwarded, replayed, repeated }: Replay): Readonly<Record<keyof Replay, ResultRow>> {
   return {
     keyless: resultRow({ ...keyless, name: 'postern-keyless' }),
     forwarded: resultRow({ ...forwarded, name: 'postern-first-of-key' }),
     replayed: resultRow({ ...replayed, name: 'postern-replayed' }),
+    repeated: resultRow({ ...repeated, name: 'postern-replayed-again' }),
   };
+}
+
+/** What PostgreSQL and Redis cost: a call's figures on them divided by those on SQLite. */
+export function storeRatios(stores: Stores): Record<'plain' | 'limited', Omit<ResultRow, 'name'>> {
+  const row = (figures: StoreRow) => resultRow({ ...figures, name: '' });
+  return {
+    plain: divided(row(stores.postgres), row(stores.sqlite)),
+    limited: divided(row(stores.postgresLimited), row(stores.sqliteLimited)),
+  };
+}
+
+function storeRows({ sqlite, postgres, sqliteLimited, postgresLimited }: Stores): ResultRow[] {
+  return [
+    resultRow({ ...sqlite, name: 'postern-on-sqlite' }),
+    resultRow({ ...postgres, name: 'postern-on-postgres-redis' }),
+    resultRow({ ...sqliteLimited, name: 'postern-on-sqlite-limited' }),
+    resultRow({ ...postgresLimited, name: 'postern-on-postgres-redis-limited' }),
+  ];
+}
+
+function storeRatioNames(stores: Stores): Record<string, Omit<ResultRow, 'name'>> {
+  const { plain, limited } = storeRatios(stores);
+  return { 'postgres-redis/sqlite': plain, 'postgres-redis/sqlite-limited': limited };
+}
+
+function replayRatioNames(replay: Replay): Record<string, Omit<ResultRow, 'name'>> {
+  const { first, further } = replayRatios(replay);
+  return { 'replayed/first-of-key': first, 'replayed-again/keyless': further };
 }
 
 function divided(row: ResultRow, by: ResultRow): Omit<ResultRow, 'name'> {
@@ -115,7 +146,7 @@ function divided(row: ResultRow, by: ResultRow): Omit<ResultRow, 'name'> {
 
 export function benchDocument(report: BenchReport, goals: readonly unknown[]): BenchDocument {
   const { machine, throughput, ...others } = report;
-  const { scrubbing, replay } = others;
+  const { scrubbing, replay, stores } = others;
   const ratios = Object.entries(ratiosOf(throughput) ?? {}).map(([name, ratio]) => [`postern/${name}`, ratio]);
   const scrubRatios = Object.entries(scrubbing === undefined ? {} : scrubbingRatios(scrubbing)).map(([name, ratio]) => [
     `searched/unsearched-${name === 'small' ? '1kb' : '10mb'}`,
@@ -127,10 +158,12 @@ export function benchDocument(report: BenchReport, goals: readonly unknown[]): B
       ...(throughput ?? []).map(resultRow),
       ...(scrubbing === undefined ? [] : Object.values(scrubbingRows(scrubbing))),
       ...(replay === undefined ? [] : Object.values(replayRows(replay))),
+      ...(stores === undefined ? [] : storeRows(stores)),
     ],
     ratios: {
       ...Object.fromEntries([...ratios, ...scrubRatios]),
-      ...(replay === undefined ? {} : { 'replayed/first-of-key': replayRatio(replay) }),
+      ...(replay === undefined ? {} : replayRatioNames(replay)),
+      ...(stores === undefined ? {} : storeRatioNames(stores)),
     },
     goals,
     tables: { throughput, ...others },

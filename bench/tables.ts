@@ -6,7 +6,7 @@ import { type GrowthRow, sizeText } from './measurements/growth.ts';
 import type { LoadFigures } from './measurements/load-figures.ts';
 import type { ThroughputRow } from './measurements/throughput.ts';
 import { CALLS_PER_SECOND, CONNECTIONS } from './plan.ts';
-import { type BenchReport, ratiosOf, replayRatio, scrubbingRatios } from './report.ts';
+import { type BenchReport, ratiosOf, replayRatios, scrubbingRatios, storeRatios } from './report.ts';
 import type { Figure } from './statistics.ts';
 import { VARIANT_NAMES } from './variants/variant.ts';
 
@@ -19,6 +19,7 @@ export function reportText(report: BenchReport, goals: readonly Goal[]): string 
     ...(report.growth === undefined ? [] : [growthSection(Object.values(report.growth))]),
     ...scrubbingSection(report),
     ...replaySection(report),
+    ...storesSection(report),
     ...commitSection(report),
     ...startSection(report),
     ...decisionSection(report),
@@ -156,12 +157,38 @@ function replaySection({ replay }: BenchReport): string[] {
     [
       ['call without a key', ...cells(replay.keyless)],
       ['first call of a key', ...cells(replay.forwarded)],
-      ['replayed call', ...cells(replay.replayed)],
+      ['first replay of each key', ...cells(replay.replayed)],
+      ['one key, over and over', ...cells(replay.repeated)],
     ],
   );
-  const { cpuMicrosPerRequest, p50Us } = replayRatio(replay);
+  const { first, further } = replayRatios(replay);
+  const told = ({ cpuMicrosPerRequest, p50Us }: typeof first) =>
+    `CPU ${cpuMicrosPerRequest.toFixed(3)}, p50 ${p50Us.toFixed(3)}`;
   return [
-    `## Replay: calls with an idempotency key, sent on and answered from the store\n\n${table}\n\nA replayed call ÷ the first one of its key: CPU ${cpuMicrosPerRequest.toFixed(3)}, p50 ${p50Us.toFixed(3)}.`,
+    `## Replay: calls with an idempotency key, sent on and answered from the store\n\n${table}\n\nThe first replay of a key ÷ the call it repeats: ${told(first)}. A further one ÷ a call without a key: ${told(further)}.`,
+  ];
+}
+
+function storesSection({ stores }: BenchReport): string[] {
+  if (stores === undefined) return [];
+  const cells = ({ requestsPerSecond, cpuUs, mainUs, workerUs, serversUs, p50Us, p99Us }: LoadFigures) =>
+    [requestsPerSecond, cpuUs, mainUs, workerUs, serversUs, p50Us, p99Us].map(spread);
+  const table = markdownTable(
+    ['Postern on', 'requests/s', 'CPU µs/call', 'event loop', 'worker', 'servers', 'p50 µs', 'p99 µs'],
+    [
+      ['SQLite', ...cells(stores.sqlite)],
+      ['PostgreSQL and Redis', ...cells(stores.postgres)],
+      ['SQLite, with a rate limit', ...cells(stores.sqliteLimited)],
+      ['PostgreSQL and Redis, with a rate limit', ...cells(stores.postgresLimited)],
+    ],
+  );
+  const { plain, limited } = storeRatios(stores);
+  const twoNodes =
+    stores.twoNodes === undefined
+      ? `Two nodes were not measured: there are ${stores.cores} cores, and it takes four`
+      : `Two nodes on one database serve ${stores.twoNodes.toFixed(2)} times what one serves, on ${stores.cores} cores`;
+  return [
+    `## Stores: one node on SQLite, and on PostgreSQL and Redis\n\n${table}\n\nCPU of the program on PostgreSQL and Redis ÷ on SQLite: ${plain.cpuMicrosPerRequest.toFixed(3)}, with a rate limit ${limited.cpuMicrosPerRequest.toFixed(3)}. Servers: the processes of PostgreSQL and Redis, which are not in it. ${twoNodes}.`,
   ];
 }
 

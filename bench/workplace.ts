@@ -9,6 +9,8 @@ export interface Workplace {
   readonly folder: string;
   /** Starts a program and waits for its ready line. */
   start(program: Program): Promise<StartedProgram>;
+  /** Has a server closed with the workplace. */
+  adopt(server: { close(): Promise<void> }): void;
   /** Asks every process to end, waits a little, then does what `clear` does. */
   close(): Promise<void>;
   /** Kills every process, removes the folder. Does not wait; may be called again. */
@@ -44,6 +46,7 @@ const ERROR_LINES = 5;
 export function openWorkplace(onLost: (message: string) => void): Workplace {
   const folder = mkdtempSync(join(tmpdir(), 'postern-bench-'));
   const children = new Set<ChildProcess>();
+  const servers: { close(): Promise<void> }[] = [];
 
   async function start(program: Program): Promise<StartedProgram> {
     const errors = join(folder, `${program.name}.stderr.log`);
@@ -73,10 +76,12 @@ export function openWorkplace(onLost: (message: string) => void): Workplace {
   async function close(): Promise<void> {
     for (const child of children) child.removeAllListeners('exit');
     await Promise.all([...children].map(stopChild));
+    await Promise.all(servers.map((server) => server.close()));
     clear();
   }
 
-  return { folder, start, close, clear };
+  const adopt = (server: { close(): Promise<void> }) => void servers.push(server);
+  return { folder, start, adopt, close, clear };
 }
 
 /** Every program gets the same few variables: none of the caller's settings or Node options reach one of them and not another. */

@@ -10,7 +10,7 @@ import { createMeasuredWindow } from './window.ts';
  * @throws Error at the first fault: a run with one is void.
  */
 export async function runClosedLoop(order: LoadOrder, callsMax: number): Promise<LoadReport> {
-  const measured = createMeasuredWindow(order.processId);
+  const measured = createMeasuredWindow(order.processId, order.serverIds);
   const nextRequest = createRequests(order);
   const end = Promise.withResolvers<void>();
   // A fault may come before anybody waits; it is met all the same, below.

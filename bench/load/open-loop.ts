@@ -16,7 +16,7 @@ const ANSWERS_WITHIN_MS = 5_000;
  * @throws Error at the first fault, or when calls stay without an answer.
  */
 export async function runOpenLoop(order: LoadOrder, callsPerSecond: number): Promise<LoadReport> {
-  const measured = createMeasuredWindow(order.processId);
+  const measured = createMeasuredWindow(order.processId, order.serverIds);
   const nextRequest = createRequests(order);
   const end = Promise.withResolvers<void>();
   // A fault may come before anybody waits; it is met all the same, below.

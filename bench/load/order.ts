@@ -16,12 +16,17 @@ export interface LoadOrder {
   readonly windowMs: number;
   /** The process whose time is read when the window opens and closes. */
   readonly processId: number;
+  /** Servers that work for it: their time is read too, and told apart. */
+  readonly serverIds?: readonly number[] | undefined;
 }
 
-/** `isFresh`: each call has one of its own, which begins with `text`. */
+/**
+ * `one`: every call has the key `text`. `fresh`: each has one of its own, which begins with it. `again`: the keys that orders for `fresh` ones
+ * of this port and text have used, in their order, each once until there are no more of them.
+ */
 export interface IdempotencyKey {
   readonly text: string;
-  readonly isFresh: boolean;
+  readonly use: 'one' | 'fresh' | 'again';
 }
 
 /**
@@ -40,6 +45,8 @@ export interface LoadReport {
   readonly latencies: readonly number[];
   /** Time used by the measured process within the window, in microseconds. */
   readonly time: ProcessTime;
+  /** Time used by the servers that work for it. */
+  readonly serversUs: number;
   /** Share of one core that the generator itself used. */
   readonly generatorBusy: number;
 }

@@ -1,5 +1,5 @@
 import { requestBody } from '../message-bodies.ts';
-import type { LoadOrder } from './order.ts';
+import type { IdempotencyKey, LoadOrder } from './order.ts';
 
 /** Where the last order on a port stopped, so that calls go on with the next token instead of beginning anew. */
 const positions = new Map<number, number>();
@@ -7,7 +7,9 @@ const positions = new Map<number, number>();
 /** The calls of an order as bytes, one after the other, over and over. */
 export function createRequests(order: LoadOrder): () => Buffer {
   const body = requestBody();
-  if (order.idempotencyKey?.isFresh === true) return createFreshRequests(order, order.idempotencyKey.text);
+  if (order.idempotencyKey !== undefined && order.idempotencyKey.use !== 'one') {
+    return createKeyedRequests(order, order.idempotencyKey);
+  }
   const requests = order.tokens.map((token) => Buffer.from(requestText(order, token, body)));
   let next = (positions.get(order.port) ?? 0) % requests.length;
   return () => {
@@ -19,18 +21,23 @@ export function createRequests(order: LoadOrder): () => Buffer {
   };
 }
 
+/** How many keys were made of a text, and how many of them were used again. */
+const keysOf = new Map<string, { made: number; repeated: number }>();
+
 /** With the first token alone: no two of them are equal, so none is made ahead. */
-function createFreshRequests(order: LoadOrder, prefix: string): () => Buffer {
+function createKeyedRequests(order: LoadOrder, { text: prefix, use }: IdempotencyKey): () => Buffer {
   const [token] = order.tokens;
   if (token === undefined) throw new Error('an order needs a token');
-  const mark = `${prefix}-${Date.now()}-`;
-  const text = requestText({ ...order, idempotencyKey: { text: mark, isFresh: true } }, token, requestBody());
+  const mark = `${prefix}-`;
+  const text = requestText({ ...order, idempotencyKey: { text: mark, use } }, token, requestBody());
   const end = text.indexOf(mark) + mark.length;
   const [before, after] = [text.slice(0, end), text.slice(end)];
-  let count = 0;
+  const name = `${order.port} ${prefix}`;
+  const keys = keysOf.get(name) ?? { made: 0, repeated: 0 };
+  keysOf.set(name, keys);
   return () => {
-    count += 1;
-    return Buffer.from(before + count + after);
+    const number = use === 'fresh' ? keys.made++ : keys.repeated++ % Math.max(1, keys.made);
+    return Buffer.from(before + number + after);
   };
 }
 

@@ -17,10 +17,11 @@ export interface MeasuredWindow {
 interface Reading {
   readonly atMs: number;
   readonly time: ProcessTime;
+  readonly serversUs: number;
   readonly own: number;
 }
 
-export function createMeasuredWindow(processId: number): MeasuredWindow {
+export function createMeasuredWindow(processId: number, serverIds: readonly number[] = []): MeasuredWindow {
   const latencies = createHistogram();
   let opened: Reading | undefined;
   let closed: Reading | undefined;
@@ -28,7 +29,8 @@ export function createMeasuredWindow(processId: number): MeasuredWindow {
 
   function read(): Reading {
     const { user, system } = process.cpuUsage();
-    return { atMs: performance.now(), time: readProcessTime(processId), own: user + system };
+    const serversUs = serverIds.reduce((sum, id) => sum + readProcessTime(id).total, 0);
+    return { atMs: performance.now(), time: readProcessTime(processId), serversUs, own: user + system };
   }
 
   return {
@@ -51,6 +53,7 @@ export function createMeasuredWindow(processId: number): MeasuredWindow {
         seconds,
         latencies: latencies.counts(),
         time: timeBetween(opened.time, closed.time),
+        serversUs: closed.serversUs - opened.serversUs,
         generatorBusy: (closed.own - opened.own) / 1e6 / seconds,
       };
     },

@@ -9,6 +9,8 @@ export interface LoadFigures {
   readonly cpuUs: Figure;
   readonly mainUs: Figure;
   readonly workerUs: Figure;
+  /** Of the servers that work for it: its database's and the like. */
+  readonly serversUs: Figure;
   readonly p50Us: Figure;
   readonly p99Us: Figure;
   readonly generatorBusy: Figure;
@@ -21,6 +23,7 @@ export function loadFigures(reports: readonly LoadReport[]): LoadFigures {
     cpuUs: over(({ time, calls }) => time.total / calls),
     mainUs: over(({ time, calls }) => time.main / calls),
     workerUs: over(({ time, calls }) => time.worker / calls),
+    serversUs: over(({ serversUs, calls }) => serversUs / calls),
     p50Us: over(({ latencies }) => quantileUs(latencies, 0.5)),
     p99Us: over(({ latencies }) => quantileUs(latencies, 0.99)),
     generatorBusy: over(({ generatorBusy }) => generatorBusy),

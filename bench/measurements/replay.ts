@@ -9,24 +9,26 @@ import { callsPerSecond, loadFigures } from './load-figures.ts';
 import type { ScrubbingRow } from './scrubbing.ts';
 
 /**
- * Calls without a key, calls that come under a key for the first time, and calls answered from the store: each of these comes with the key of
- * one that was answered before.
+ * Calls without a key, calls that come under a key for the first time, the first re-sends of these (each has to be read from the store and
+ * opened), and re-sends of one call over and over.
  */
 export interface Replay {
   readonly keyless: ScrubbingRow;
   readonly forwarded: ScrubbingRow;
   readonly replayed: ScrubbingRow;
+  readonly repeated: ScrubbingRow;
 }
 
-const CONTENDERS = ['keyless', 'forwarded', 'replayed'] as const;
+const CONTENDERS = ['keyless', 'forwarded', 'replayed', 'repeated'] as const;
 
 export async function measureReplay(run: BenchRun, keyless: Variant, share: number): Promise<Replay> {
   const { plan, say } = run;
   const text = randomUUID();
-  const forwarded: Variant = { ...keyless, idempotencyKey: { text, isFresh: true } };
-  const replayed: Variant = { ...keyless, idempotencyKey: { text, isFresh: false } };
-  await storeAnswer(replayed);
-  const variants = { keyless, forwarded, replayed };
+  const forwarded: Variant = { ...keyless, idempotencyKey: { text, use: 'fresh' } };
+  const replayed: Variant = { ...keyless, idempotencyKey: { text, use: 'again' } };
+  const repeated: Variant = { ...keyless, idempotencyKey: { text, use: 'one' } };
+  await storeAnswer(repeated);
+  const variants = { keyless, forwarded, replayed, repeated };
   for (const name of CONTENDERS) await run.warmUp(variants[name]);
   const windowMs = plan.windowMs(plan.rounds * CONTENDERS.length, share);
   const results = await inRounds(CONTENDERS, plan.rounds, async (name, round) => {

@@ -4,7 +4,7 @@ import { readPeakMemoryMb } from '../measure-process.ts';
 import { LARGE_PATH } from '../message-bodies.ts';
 import { inRounds } from '../rounds.ts';
 import { startPostern, USUAL_SIZE } from '../variants/postern.ts';
-import type { Variant } from '../variants/variant.ts';
+import { CALL_PATH, type Variant } from '../variants/variant.ts';
 import { callsPerSecond, type LoadFigures, loadFigures } from './load-figures.ts';
 
 export interface ScrubbingRow extends LoadFigures {
@@ -25,11 +25,19 @@ interface Contender {
   readonly isLarge: boolean;
 }
 
-/** The usual Postern searches. What is measured is the price on answers that hold nothing, as nearly all do. */
-export async function measureScrubbing(run: BenchRun, searched: Variant, share: number): Promise<Scrubbing> {
+/**
+ * What is measured is the price on answers that hold nothing, as nearly all do. Both integrations are of one process: two that run the same
+ * program differ by more than the search costs.
+ */
+export async function measureScrubbing(run: BenchRun, share: number): Promise<Scrubbing> {
   const { plan, say } = run;
-  say('starting and warming up Postern that searches no answers');
-  const unsearched = await startPostern(run.surroundings, { ...USUAL_SIZE, scrub: false }, 'postern-unsearched');
+  say('starting and warming up Postern with an integration whose answers are searched and one whose are not');
+  const searched = await startPostern(
+    run.surroundings,
+    { ...USUAL_SIZE, hasUnsearchedTwin: true },
+    'postern-scrubbing',
+  );
+  const unsearched = { ...searched, path: searched.path.replace('/to/upstream/', '/to/unsearched/') };
   for (const variant of [searched, unsearched]) await run.warmUp(variant);
   const contenders: Contender[] = [
     { key: 'smallSearched', variant: searched, isLarge: false },
@@ -54,5 +62,5 @@ export async function measureScrubbing(run: BenchRun, searched: Variant, share: 
 }
 
 function withLargeAnswers(variant: Variant): Variant {
-  return { ...variant, path: `/to/upstream${LARGE_PATH}` };
+  return { ...variant, path: variant.path.replace(CALL_PATH, LARGE_PATH) };
 }

@@ -16,7 +16,30 @@ const READY = /^postern ready data=http:\/\/127\.0\.0\.1:(\d+) admin=/;
 export async function startPostern(surroundings: Surroundings, size: PosternSize, name: string): Promise<Variant> {
   const { workplace } = surroundings;
   await fillCompileCache(workplace, posternProgram(surroundings, USUAL_SIZE, `${name}-before`).program);
+  return await startProgram(surroundings, posternProgram(surroundings, size, name));
+}
+
+/** The same program on a database and a Redis that nothing else uses: settings of these replace the data folder's database. */
+export async function startPosternOnStores(
+  surroundings: Surroundings,
+  size: PosternSize,
+  { name, environment, serverIds }: PosternStores,
+): Promise<Variant> {
   const { program, keys } = posternProgram(surroundings, size, name);
+  const onStores = { ...program, environment: { ...program.environment, ...environment } };
+  return { ...(await startProgram(surroundings, { program: onStores, keys })), serverIds };
+}
+
+export interface PosternStores {
+  readonly name: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly serverIds: readonly number[];
+}
+
+async function startProgram(
+  { workplace }: Surroundings,
+  { program, keys }: { readonly program: Program; readonly keys: readonly string[] },
+): Promise<Variant> {
   const { processId, ready } = await workplace.start(program);
   return { name: 'postern', port: Number(ready[1]), path: `/to/upstream${CALL_PATH}`, tokens: keys, processId };
 }

@@ -13,6 +13,8 @@ export interface Variant {
   readonly idempotencyKey?: IdempotencyKey;
   /** The process that is measured. */
   readonly processId: number;
+  /** Servers that work for it alone, measured apart. */
+  readonly serverIds?: readonly number[];
 }
 
 /** In the order of the tables. */
