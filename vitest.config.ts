@@ -1,8 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
+/** Files share their worker's modules: no test keeps state in one, and loading all anew for each file took most of the time. */
+const IN_ONE_WORLD = { isolate: false, maxWorkers: 2 };
+
 /**
- * Three kinds of tests, told apart by where they lie and what they start:
- * `unit` (beside the code), `integration` (real engines: `*.integration.test.ts`), `system` (the whole program, in `test/`).
+ * Four kinds of tests, told apart by where they lie and what they start: `unit` (beside the code), `integration` (sockets, processes,
+ * SQLite: `*.integration.test.ts`), `stores` (a real PostgreSQL and Redis, started once for the run: `*.stores.test.ts`, also of the whole
+ * program), `system` (the whole program, in `test/`).
  */
 export default defineConfig({
   test: {
@@ -15,15 +19,28 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // The longest takes a second, on a machine that does nothing else.
+          testTimeout: 20_000,
           include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
-          exclude: ['**/*.integration.test.ts', '**/node_modules/**'],
+          exclude: ['**/*.integration.test.ts', '**/*.stores.test.ts', '**/node_modules/**'],
+          ...IN_ONE_WORLD,
         },
       },
       {
         test: {
           name: 'integration',
           include: ['packages/*/src/**/*.integration.test.ts', 'apps/*/src/**/*.integration.test.ts'],
+          ...IN_ONE_WORLD,
           testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'stores',
+          include: ['packages/*/src/**/*.stores.test.ts', 'apps/*/src/**/*.stores.test.ts', 'test/**/*.stores.test.ts'],
+          globalSetup: ['test/support/stores-setup.ts'],
+          testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },
@@ -31,6 +48,7 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
+          exclude: ['**/*.stores.test.ts', '**/node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // Two at once: most of a system test is waiting for something that has its time.

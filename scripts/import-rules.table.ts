@@ -57,7 +57,7 @@ export const PORTS_MAY_IMPORT = new Set(['schemas']);
 export const STORE_CLIENTS = new Set(['node:sqlite', 'pg', 'ioredis', 'kysely', 'better-sqlite3']);
 
 /** The one file of an app where adapters and clients are created. */
-export const COMPOSE_FILE = /^apps\/[^/]+\/(src\/)?compose\.ts$/;
+export const COMPOSE_FILE = /^apps\/[^/]+\/(src\/)?(compose|open-stores|open-redis)\.ts$/;
 
 /** Only tests import these. */
 export const TEST_ONLY = new Set(['vitest', 'fast-check', '@postern/testing']);

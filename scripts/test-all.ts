@@ -1,5 +1,6 @@
 /**
- * `npm test`: every check and every test, one after the other, all of them even when one fails. Ends with one line alone,
+ * `npm test`: every check and every test, one after the other, all of them even when one fails; but without the programs that the
+ * tests run it stops at once. Ends with one line alone,
  * `N passed, N failed`: the tests of the vitest runs, and one failed for each other step that fails.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -22,6 +23,7 @@ const RESULTS = path.join(ROOT, 'node_modules/.cache/test-results');
 const STEP_MS_MAX = 600_000;
 const RUN_VARIABLE = 'TEST_RUN_ID';
 
+const PROJECTS = ['unit', 'integration', 'stores', 'system'];
 const CHECKS: readonly Step[] = [
   { name: 'formatting and lint', command: ['biome', 'ci', '--error-on-warnings', '.'] },
   { name: 'types', command: ['tsc', '--noEmit', '-p', 'tsconfig.json'] },
@@ -40,8 +42,8 @@ interface Run {
 async function main(): Promise<void> {
   const begin = performance.now();
   const run = beginRun();
-  const [unit, integration, system] = ['unit', 'integration', 'system'].map(vitestStep) as [Step, Step, Step];
-  const steps: readonly Step[] = [...CHECKS, unit, integration, PROGRAMS, system, CLIENT_TABLE];
+  const [unit, integration, stores, system] = PROJECTS.map(vitestStep) as [Step, Step, Step, Step];
+  const steps: readonly Step[] = [PROGRAMS, ...CHECKS, unit, integration, stores, system, CLIENT_TABLE];
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abandon(run));
   const total: { passed: number; failures: string[] } = { passed: 0, failures: [] };
   try {
@@ -50,6 +52,7 @@ async function main(): Promise<void> {
       const { passed, failures } = await runStep(step, run);
       total.passed += passed;
       total.failures.push(...failures);
+      if (step === PROGRAMS && failures.length > 0) break; // It has named the command that mends it.
     }
     total.failures.push(...leftBehind(run));
   } finally {

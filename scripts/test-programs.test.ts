@@ -24,7 +24,7 @@ function packageOf([program = '', , code = '']: readonly string[]): string {
   return program.endsWith('python3') ? `python3-${code.replace('import ', '')}` : program;
 }
 
-const ALL = ['curl', 'wget', 'git', 'python3-requests', 'python3-httpx'];
+const ALL = ['curl', 'wget', 'git', 'python3-requests', 'python3-httpx', 'redis-server'];
 
 test('where all is there, nothing is said and nothing is installed', () => {
   const { machine: here, commands, said } = machine([...ALL]);
@@ -33,14 +33,14 @@ test('where all is there, nothing is said and nothing is installed', () => {
 });
 
 test('what is missing is installed, and said', () => {
-  const { machine: here, commands, said } = machine(['curl', 'wget', 'git'], { offered: ALL });
+  const { machine: here, commands, said } = machine(['curl', 'wget', 'git', 'redis-server'], { offered: ALL });
   expect(provideTestPrograms(here)).toEqual([]);
   expect(commands).toEqual(['install python3-requests python3-httpx']);
-  expect(said).toEqual(['installing python3-requests, python3-httpx for the tests of clients']);
+  expect(said).toEqual(['installing python3-requests, python3-httpx for the tests']);
 });
 
 test('an old list of packages is renewed first', () => {
-  const { machine: here, commands } = machine(['curl', 'git'], { offered: ALL, isUpdated: false });
+  const { machine: here, commands } = machine(['curl', 'git', 'redis-server'], { offered: ALL, isUpdated: false });
   expect(provideTestPrograms(here)).toEqual([]);
   const install = 'install wget python3-requests python3-httpx';
   expect(commands).toEqual([install, 'update', install]);
@@ -50,7 +50,7 @@ test.each([
   ['nobody may install', { mayInstall: false, offered: ALL }],
   ['the package is offered nowhere', { mayInstall: true, offered: [] }],
 ])('where %s, what is missing is told by name', (_why, options) => {
-  const { machine: here } = machine(['curl', 'wget', 'git', 'python3-requests'], options);
+  const { machine: here } = machine(['curl', 'wget', 'git', 'python3-requests', 'redis-server'], options);
   const missing = provideTestPrograms(here);
   expect(missing.map(({ debianPackage }) => debianPackage)).toEqual(['python3-httpx']);
   expect(tellMissing(missing)).toContain('sudo apt-get install python3-httpx');

@@ -1,5 +1,5 @@
 /**
- * Sees to the programs that the tests of clients run: `node scripts/test-programs.ts`. What is missing is installed where that can
+ * Sees to the programs that the tests run: `node scripts/test-programs.ts`. What is missing is installed where that can
  * be done without asking (root, and apt-get); elsewhere it fails and names what to install.
  */
 import { spawnSync } from 'node:child_process';
@@ -22,6 +22,7 @@ export const TEST_PROGRAMS: readonly TestProgram[] = [
   { name: 'git', debianPackage: 'git', probe: ['git', '--version'] },
   { name: `requests for ${PYTHON}`, debianPackage: 'python3-requests', probe: [PYTHON, '-c', 'import requests'] },
   { name: `httpx for ${PYTHON}`, debianPackage: 'python3-httpx', probe: [PYTHON, '-c', 'import httpx'] },
+  { name: 'redis-server', debianPackage: 'redis-server', probe: ['redis-server', '--version'] },
 ];
 
 /** Runs a program to its end; its exit code, or undefined when it cannot be run. */
@@ -40,7 +41,7 @@ export function provideTestPrograms(machine: Machine): readonly TestProgram[] {
   if (missing.length === 0) return [];
   const packages = missing.map(({ debianPackage }) => debianPackage);
   if (!machine.mayInstall) return missing;
-  machine.say(`installing ${packages.join(', ')} for the tests of clients`);
+  machine.say(`installing ${packages.join(', ')} for the tests`);
   const install = ['apt-get', 'install', '--yes', '--quiet', '--no-install-recommends', ...packages];
   if (machine.run(install) !== 0) {
     machine.say('the list of packages is old or empty: apt-get update');
@@ -58,7 +59,7 @@ function missingPrograms(run: Run): readonly TestProgram[] {
 export function tellMissing(missing: readonly TestProgram[]): string {
   const packages = missing.map(({ debianPackage }) => debianPackage).join(' ');
   return [
-    'The tests of clients need programs that this machine lacks:',
+    'The tests need programs that this machine lacks:',
     ...missing.map(({ name }) => `  ${name}`),
     `Install them, on Debian and Ubuntu with: sudo apt-get install ${packages}`,
   ].join('\n');

@@ -26,8 +26,10 @@ export { type GoogleUpstreamOptions, startGoogleUpstream } from './google-upstre
 export { type NpmUpstreamOptions, startNpmUpstream } from './npm-upstream.ts';
 export { type OpenAiUpstream, type OpenAiUpstreamOptions, startOpenAiUpstream } from './openai-upstream.ts';
 export { decodeOtlpMetrics, decodeOtlpSpans, type OtlpMetric, type OtlpSpan } from './otlp-documents.ts';
+export { type PostgresServer, type PostgresServerOptions, startPostgresServer } from './postgres-server.ts';
 export { openRawConnection, parseRawAnswer, type RawAnswer, type RawConnection, speakRaw } from './raw-connection.ts';
 export { type RawUpstream, readRequestHead, startRawUpstream } from './raw-upstream.ts';
+export { type RedisServer, type RedisServerOptions, startRedisServer } from './redis-server.ts';
 export { type S3Upstream, startS3Upstream } from './s3-upstream.ts';
 export { type SeededRandom, seededRandom } from './seeded-random.ts';
 export { type SlackUpstreamOptions, startSlackUpstream } from './slack-upstream.ts';
