@@ -14,32 +14,56 @@ export interface EngineCapabilities {
   /** What ends `create table` when rows are clustered by the primary key, where the engine can. */
   readonly clusteredTableEnding: string;
   readonly tableEnding: string;
-  /** SQL of a member of a column that holds JSON text: a text or an integer, null when it is absent. */
-  readonly jsonMember: (column: string, member: string) => string;
+  /** SQL of a member of a JSON column, or of JSON text: null when it is absent, a text unless it is said to be an integer. */
+  readonly jsonMember: (column: string, member: string, kind?: 'text' | 'integer') => string;
+  /** SQL of a text column that holds JSON, with nothing in it that the engine's JSON cannot hold. */
+  readonly jsonText: (column: string) => string;
   /** SQL that is true when the column's text is JSON. */
   readonly isJson: (column: string) => string;
+  /** SQL of the store's own clock, in whole milliseconds since the epoch. */
+  readonly clockMs: string;
+  /** A statement that makes a table or a column, such that its texts are compared and ordered byte by byte, whatever the database's rule. */
+  readonly inByteOrder: (statement: string) => string;
+  /**
+   * Statements after which a table shows and takes only the rows of the tenant that a statement names; none where the engine knows no row
+   * security. `isOwn` makes the SQL that is true for a row of the tenant whose SQL expression it is given.
+   */
+  readonly rowSecurity: (table: string, isOwn: (tenant: string) => string) => readonly string[];
 }
+
+/** The tenant whose rows a statement may see and write, or `INSTANCE_SCOPE`. */
+export type TenantScope = string;
+
+/**
+ * Every tenant's rows: asked for by name where no tenant is known (a key found by its public id, the directory, sweeps, recovery,
+ * delivery). The value of `GLOBAL_TENANT`, whose rules are the whole instance's.
+ */
+export const INSTANCE_SCOPE: TenantScope = '*';
 
 /** One write transaction that is open. */
 export interface TransactionScope {
-  readonly kysely: Kysely<Tables>;
+  /** Statements of this transaction within a tenant's rows; what it did not see stays so when another tenant is named next. */
+  kysely(tenant: TenantScope): Kysely<Tables>;
   /** Numbers, encodes and inserts an audit entry in this transaction. */
   appendEntry(draft: EntryDraft): Promise<Entry>;
 }
 
-/** One database, whatever its engine. The application opens it, passes it to the repositories and closes it. */
+/**
+ * One database, whatever its engine. The application opens it, passes it to the repositories and closes it. Every statement names the
+ * tenant whose rows it is about, or `INSTANCE_SCOPE`: a second wall behind the conditions of the statement itself, where the engine has one.
+ */
 export interface DbClient {
   readonly capabilities: EngineCapabilities;
   /** Statements that change rows, each for itself. */
-  readonly writes: Kysely<Tables>;
+  writes(tenant: TenantScope): Kysely<Tables>;
   /** Reads by key: they never wait behind a list or an open transaction. */
-  readonly points: Kysely<Tables>;
+  points(tenant: TenantScope): Kysely<Tables>;
   /** Lists and searches. */
-  readonly lists: Kysely<Tables>;
+  lists(tenant: TenantScope): Kysely<Tables>;
   /** Runs several reads on one consistent snapshot, in one go. */
-  readTogether(queries: readonly CompiledQuery[]): Promise<readonly QueryResult<unknown>[]>;
+  readTogether(tenant: TenantScope, queries: readonly CompiledQuery[]): Promise<readonly QueryResult<unknown>[]>;
   /** Runs several writes in one transaction, in one go. */
-  writeTogether(queries: readonly CompiledQuery[]): Promise<void>;
+  writeTogether(tenant: TenantScope, queries: readonly CompiledQuery[]): Promise<void>;
   /** Runs `operation` in a write transaction of its own; rolls back when it throws or takes longer than 5 s. */
   transact<T>(operation: (scope: TransactionScope) => Promise<T>): Promise<T>;
   /** Resolves when the client can work no more (its worker died); pending only while all is well. Not by `close`. */

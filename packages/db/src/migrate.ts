@@ -1,11 +1,16 @@
 import { sql } from 'kysely';
-import type { DbClient } from './client.ts';
+import { type DbClient, INSTANCE_SCOPE } from './client.ts';
 import { initial } from './migrations/0001-initial.ts';
 import { rotatedSecrets } from './migrations/0002-rotated-secrets.ts';
 import { policyVersions } from './migrations/0003-policy-versions.ts';
 import { templateVersions } from './migrations/0004-template-versions.ts';
 import { approvalsAndClaims } from './migrations/0005-approvals-and-claims.ts';
 import { notificationEndpoints } from './migrations/0006-notification-endpoints.ts';
+import { rowSecurity } from './migrations/0007-row-security.ts';
+import { identityKeysEdges } from './migrations/0008-identity-keys-edges.ts';
+import { tenantLimits } from './migrations/0009-tenant-limits.ts';
+import { nodes } from './migrations/0010-nodes.ts';
+import { auditSummaries } from './migrations/0011-audit-summaries.ts';
 import type { Migration } from './migrations/migration.ts';
 import { DbError } from './ports/db-error.ts';
 
@@ -17,36 +22,43 @@ export const MIGRATIONS: readonly Migration[] = [
   templateVersions,
   approvalsAndClaims,
   notificationEndpoints,
+  rowSecurity,
+  identityKeysEdges,
+  tenantLimits,
+  nodes,
+  auditSummaries,
 ];
 
 /**
  * Brings the database to the newest known form: each missing step in a transaction of its own, recorded with name and time.
- * Returns the numbers of the steps it took. Fails `invalid` for a database that a newer program has migrated further, or whose
+ * Returns the numbers of the steps it took; `onStep` is told of each when it is done. Fails `invalid` for a database that a newer program has migrated further, or whose
  * record names other steps than ours.
  */
 export async function migrate(
   dbClient: DbClient,
   now: () => number = Date.now,
   migrations: readonly Migration[] = MIGRATIONS,
+  onStep?: (migration: Migration) => void,
 ): Promise<readonly number[]> {
-  await dbClient.transact(async ({ kysely }) => {
-    const { integerType, tableEnding } = dbClient.capabilities;
-    await sql
-      .raw(
-        `create table if not exists schema_migrations (number ${integerType} not null primary key, name text not null, applied_at ${integerType} not null) ${tableEnding}`,
-      )
-      .execute(kysely);
+  await dbClient.transact(async (scope) => {
+    const kysely = scope.kysely(INSTANCE_SCOPE);
+    const { integerType, tableEnding, inByteOrder } = dbClient.capabilities;
+    const table = `create table if not exists schema_migrations (number ${integerType} not null primary key, name text not null, applied_at ${integerType} not null) ${tableEnding}`;
+    await sql.raw(inByteOrder(table)).execute(kysely);
   });
   const taken: number[] = [];
   for (const migration of migrations) {
-    if (await takeStep(dbClient, migration, migrations, now())) taken.push(migration.number);
+    if (!(await takeStep(dbClient, migration, migrations, now()))) continue;
+    taken.push(migration.number);
+    onStep?.(migration);
   }
   return taken;
 }
 
 /** Reads the record inside the step's own transaction, so that two programs that start at once take each step once. */
 function takeStep(dbClient: DbClient, migration: Migration, known: readonly Migration[], at: number): Promise<boolean> {
-  return dbClient.transact(async ({ kysely }) => {
+  return dbClient.transact(async (scope) => {
+    const kysely = scope.kysely(INSTANCE_SCOPE);
     const recorded = await kysely
       .selectFrom('schema_migrations')
       .select(['number', 'name'])
@@ -54,7 +66,9 @@ function takeStep(dbClient: DbClient, migration: Migration, known: readonly Migr
       .execute();
     requireKnown(recorded, known);
     if (recorded.some((row) => row.number === migration.number)) return false;
-    for (const statement of migration.statements(dbClient.capabilities)) await sql.raw(statement).execute(kysely);
+    for (const statement of migration.statements(dbClient.capabilities)) {
+      await sql.raw(dbClient.capabilities.inByteOrder(statement)).execute(kysely);
+    }
     await kysely
       .insertInto('schema_migrations')
       .values({ number: migration.number, name: migration.name, applied_at: at })

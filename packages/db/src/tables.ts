@@ -1,4 +1,8 @@
 import type { Generated } from 'kysely';
+import type { AuditSummaryTables } from './audit-tables.ts';
+import type { EdgeTables } from './edge-tables.ts';
+import type { IdentityTables } from './identity-tables.ts';
+import type { KeyTables } from './key-tables.ts';
 import type { AdminRole } from './ports/admins.ts';
 import type { ApprovalStatus } from './ports/approvals.ts';
 import type { QueuedCallState } from './ports/calls.ts';
@@ -12,10 +16,12 @@ import type { PolicyVersionStatus } from './ports/policy-versions.ts';
 export type JsonColumn = unknown;
 
 /** The rows as the engines hold them. Times are milliseconds since the epoch, flags 0 or 1, absence is null. */
-export interface Tables {
+export interface Tables extends IdentityTables, KeyTables, EdgeTables, AuditSummaryTables {
   schema_migrations: { number: number; name: string; applied_at: number };
   instance: { id: number; revision: number };
-  tenants: { name: string; created_at: number; revision: number };
+  /** `disabled_at`: since when nobody of the tenant is served. */
+  tenants: { name: string; created_at: number; revision: number; disabled_at: number | null };
+  tenant_limits: TenantLimitsRow;
   admins: AdminRow;
   agents: AgentRow;
   agent_keys: AgentKeyRow;
@@ -42,6 +48,30 @@ export interface Tables {
   queued_calls: QueuedCallRow;
   open_intents: { lease: number; log: number; seq: number };
   node_leases: NodeLeaseRow;
+  nodes: NodeRow;
+  background_leases: { name: string; node: string; boot: string; held_until: number };
+  instance_marks: { name: string; value: string };
+}
+
+/** A bound that is null bounds nothing. */
+export interface TenantLimitsRow {
+  tenant: string;
+  calls_per_second: number | null;
+  concurrent_calls: number | null;
+  body_memory_bytes: number | null;
+  agents: number | null;
+  integrations: number | null;
+  rules: number | null;
+  secrets: number | null;
+  templates: number | null;
+  queued_calls: number | null;
+  running_queued_calls: number | null;
+  queued_bytes: number | null;
+  pending_approvals: number | null;
+  sealed_bytes: number | null;
+  audit_spool: number | null;
+  version: number;
+  updated_at: number;
 }
 
 export interface AdminRow {
@@ -318,6 +348,18 @@ export interface NotificationEndpointRow {
   last_error: string | null;
 }
 
+export interface NodeRow {
+  node: string;
+  boot: string;
+  version: string;
+  key_ids: JsonColumn;
+  has_redis: number;
+  started_at: number;
+  seen_at: number;
+  alive_until: number;
+  clock_ahead_ms: number;
+}
+
 export interface QueuedCallRow {
   place: Generated<number>;
   tenant: string;
@@ -326,6 +368,8 @@ export interface QueuedCallRow {
   integration: string;
   state: QueuedCallState;
   sealed_request: string;
+  /** Of its sealed request, as long as it is queued or runs. */
+  bytes: Generated<number>;
   claim_key: string;
   request_id: string;
   attempts: number;

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { DbClient, TransactionScope } from './client.ts';
+import type { DbClient, TenantScope, TransactionScope } from './client.ts';
 import type { DbContext, Transaction } from './ports/context.ts';
 import { DbError } from './ports/db-error.ts';
 import type { Tables } from './tables.ts';
@@ -63,14 +63,15 @@ export function inOneTransaction<T>(
   return runInTransaction(dbClient, (inner) => operation(requireScope(dbClient, inner, 'this')), context);
 }
 
-export function writesOf(dbClient: DbClient, context: DbContext | undefined): Kysely<Tables> {
-  return scopeOf(dbClient, context)?.kysely ?? dbClient.writes;
+/** For statements that change a tenant's rows: in the caller's transaction when there is one; likewise the next two, for reads. */
+export function writesOf(dbClient: DbClient, context: DbContext | undefined, tenant: TenantScope): Kysely<Tables> {
+  return scopeOf(dbClient, context)?.kysely(tenant) ?? dbClient.writes(tenant);
 }
 
-export function pointsOf(dbClient: DbClient, context: DbContext | undefined): Kysely<Tables> {
-  return scopeOf(dbClient, context)?.kysely ?? dbClient.points;
+export function pointsOf(dbClient: DbClient, context: DbContext | undefined, tenant: TenantScope): Kysely<Tables> {
+  return scopeOf(dbClient, context)?.kysely(tenant) ?? dbClient.points(tenant);
 }
 
-export function listsOf(dbClient: DbClient, context: DbContext | undefined): Kysely<Tables> {
-  return scopeOf(dbClient, context)?.kysely ?? dbClient.lists;
+export function listsOf(dbClient: DbClient, context: DbContext | undefined, tenant: TenantScope): Kysely<Tables> {
+  return scopeOf(dbClient, context)?.kysely(tenant) ?? dbClient.lists(tenant);
 }

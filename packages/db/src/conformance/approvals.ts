@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import type { ApprovalStatus, ApprovalTransition, NewApproval } from '../ports/approvals.ts';
 import { runInTransaction } from '../transaction.ts';
 import { type CountingJournal, type JournalHarness, type MakeJournalHarness, readPages } from './harness.ts';
@@ -614,7 +615,11 @@ export function describeApprovalsPort(makeHarness: MakeJournalHarness): void {
 
       test('unless what is stored is no approval any more, which is told by table and column', async () => {
         const { id } = await openApproval(harness);
-        await harness.client.writes.updateTable('approvals').set({ terms: '{"approvers":1}' }).execute();
+        await harness.client
+          .writes(INSTANCE_SCOPE)
+          .updateTable('approvals')
+          .set({ terms: '{"approvers":1}' })
+          .execute();
         await expect(read(id)).rejects.toMatchObject({
           code: 'invalid',
           message: expect.stringContaining('approvals.terms'),

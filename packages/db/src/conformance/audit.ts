@@ -1,6 +1,7 @@
 import { encodeEntry } from '@postern/audit';
 import type { Entry, EntryDraft } from '@postern/schemas';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import type { AuditQuery } from '../ports/audit.ts';
 import { runInTransaction } from '../transaction.ts';
 import { type DbHarness, type MakeDbHarness, readPages } from './harness.ts';
@@ -121,7 +122,7 @@ export function describeAuditPort(makeHarness: MakeDbHarness): void {
 
     test('a stored entry that is none any more is refused by table and column', async () => {
       const { id } = await append(DRAFT);
-      await harness.client.writes.updateTable('audit_entries').set({ entry: '{"v":9}' }).execute();
+      await harness.client.writes(INSTANCE_SCOPE).updateTable('audit_entries').set({ entry: '{"v":9}' }).execute();
       const refusal = { code: 'invalid', message: expect.stringContaining('audit_entries.entry') };
       await expect(harness.repositories.audit.getById('acme', id)).rejects.toMatchObject(refusal);
       await expect(harness.repositories.audit.query('acme', { limit: 1 })).rejects.toMatchObject(refusal);

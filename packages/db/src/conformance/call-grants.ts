@@ -69,6 +69,18 @@ export function describeCallGrants(makeHarness: MakeJournalHarness): void {
       expect(log[2]).toMatchObject({ result: 'done', status: 201, integration: 'github', agent: 'coder' });
     });
 
+    test('a claim is found by the approval that its call used up, whatever its key', async () => {
+      const { approvalId, grantId } = await grantFor(harness, times(2));
+      for (const id of ['r-1', 'r-2'])
+        await commit(journal, id, { claim: takeOf(`key of ${id}`), grant: { id: grantId } });
+      const find = (tenant: string, requestId: string) =>
+        harness.repositories.claims.findByApproval(tenant, approvalId, requestId, harness.clock.nowMs);
+      expect(await find('acme', 'r-1')).toMatchObject({ key: 'key of r-1', approvalId, state: 'dispatching' });
+      expect(await find('acme', 'r-2')).toMatchObject({ key: 'key of r-2', approvalId });
+      expect(await find('acme', 'r-3')).toBeUndefined();
+      expect(await find('other', 'r-1')).toBeUndefined();
+    });
+
     test('of fifty calls at once three pass on a grant for three', async () => {
       const { approvalId, grantId } = await grantFor(harness, times(3));
       const results = await Promise.allSettled(

@@ -102,6 +102,17 @@ export function describeCallJournalFailures(makeHarness: MakeBreakableHarness): 
       ]);
     });
 
+    test('a tenant’s share is its own where it has one', async () => {
+      const spoolMaxOf = (tenant: string) => (tenant === 'acme' ? 1 : undefined);
+      const journal = await harness.openJournal({ spoolMax: 3, spoolMaxOf });
+      await harness.breakStore();
+      for (const tenant of ['acme', 'acme', 'beta', 'beta']) journal.recordRefusal({ at: 1, tenant, type: 'denied' });
+      await expect(journal.flush()).rejects.toMatchObject({ code: 'unavailable' });
+      const refusal = (tenant: string) => journal.commitIntent(intentOf(`r-${tenant}`, { tenant }));
+      await expect(refusal('acme')).rejects.toThrow('wait to be written');
+      await expect(refusal('beta')).rejects.toThrow('cannot be written');
+    });
+
     test('a flood of refusals is counted rather than kept without end', async () => {
       const journal = await harness.openJournal();
       await harness.breakStore();

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import type { JournalHarness, MakeJournalHarness } from './harness.ts';
 import { countOutcomes, intentOf, outcomeOf, readLog } from './journal-calls.ts';
 
@@ -107,7 +108,7 @@ export function describeCallJournalLeases(makeHarness: MakeJournalHarness): void
     });
 
     test('a boot without open calls gives its lease up, and has one again with the next call', async () => {
-      const leases = () => harness.client.points.selectFrom('node_leases').selectAll().execute();
+      const leases = () => harness.client.points(INSTANCE_SCOPE).selectFrom('node_leases').selectAll().execute();
       const journal = await harness.openJournal({ node: 'one', boot: 'boot-1', leaseMs: 60 });
       for (const id of ['r-1', 'r-2']) {
         await journal.commitIntent(intentOf(id));

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import { runInTransaction } from '../transaction.ts';
 import type { JournalHarness, MakeJournalHarness } from './harness.ts';
 import { countOutcomes, intentOf, outcomeOf, readLog } from './journal-calls.ts';
@@ -261,7 +262,11 @@ export function describeCallJournalRecovery(makeHarness: MakeJournalHarness): vo
       await one.commitIntent(intentOf('r-1'));
       harness.clock.nowMs += 59;
       const leaseUntil = async () => {
-        const lease = await harness.client.points.selectFrom('node_leases').selectAll().executeTakeFirst();
+        const lease = await harness.client
+          .points(INSTANCE_SCOPE)
+          .selectFrom('node_leases')
+          .selectAll()
+          .executeTakeFirst();
         return lease?.lease_until;
       };
       await vi.waitFor(async () => expect(await leaseUntil()).toBe(harness.clock.nowMs + 60));
@@ -292,7 +297,7 @@ export function describeCallJournalRecovery(makeHarness: MakeJournalHarness): vo
     test('an intent that cannot be read any more is closed all the same', async () => {
       const before = await harness.openJournal({ node: 'one', boot: 'boot-1' });
       await before.commitIntent(intentOf('r-1'));
-      await harness.client.writes.updateTable('audit_entries').set({ entry: '{' }).execute();
+      await harness.client.writes(INSTANCE_SCOPE).updateTable('audit_entries').set({ entry: '{' }).execute();
       const after = await harness.openJournal({ node: 'one', boot: 'boot-2' });
       expect(await after.recover()).toBe(1);
       const outcome = await harness.repositories.audit.query('acme', { limit: 1 });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import type { ClaimRecord, ClaimResolution, ClaimState, NewClaim } from '../ports/claims.ts';
 import { runInTransaction } from '../transaction.ts';
 import { type CountingJournal, type JournalHarness, type MakeJournalHarness, readPages } from './harness.ts';
@@ -347,7 +348,12 @@ export function describeClaimsPort(makeHarness: MakeJournalHarness): void {
         expect(await claims().sweep(now(), 100)).toBe(5);
         expect(await list()).toEqual(before);
         expect(await claims().readAnswer('acme', answer)).toBeUndefined();
-        const left = await harness.client.points.selectFrom('claims').select('key').orderBy('key').execute();
+        const left = await harness.client
+          .points(INSTANCE_SCOPE)
+          .selectFrom('claims')
+          .select('key')
+          .orderBy('key')
+          .execute();
         expect(left.map(({ key }) => key)).toEqual(['dispatching', 'unknown']);
       });
 
@@ -363,7 +369,7 @@ export function describeClaimsPort(makeHarness: MakeJournalHarness): void {
       test('and are being sent under a lease that is gone are unknown', async () => {
         await commit(journal, 'r-1', { claim: takeOf() });
         expect(await claims().sweep(now(), 10)).toBe(0);
-        await harness.client.writes.deleteFrom('node_leases').execute();
+        await harness.client.writes(INSTANCE_SCOPE).deleteFrom('node_leases').execute();
         expect(await findClaim(harness)).toMatchObject({ state: 'unknown' });
         expect(await claims().sweep(now(), 10)).toBe(1);
         expect(await claims().sweep(now(), 10)).toBe(0);

@@ -76,6 +76,7 @@ export function describeDirectoryPort(makeHarness: MakeDbHarness): void {
       expect(await directory.load('acme')).toEqual({
         tenant: 'acme',
         revision,
+        limits: {},
         integrations: [integration],
         rules: [rule],
         globalRules: [global],

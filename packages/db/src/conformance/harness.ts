@@ -21,6 +21,7 @@ export interface JournalSettings {
   readonly boot?: string;
   readonly leaseMs?: number;
   readonly spoolMax?: number;
+  readonly spoolMaxOf?: (tenant: string) => number | undefined;
 }
 
 export type CountingJournal = CallJournal & {

@@ -1,5 +1,6 @@
 import { type Integration, integrationSchema } from '@postern/schemas';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import { type DbHarness, type MakeDbHarness, readPages } from './harness.ts';
 
 const GITHUB: Integration = integrationSchema.parse({
@@ -77,7 +78,7 @@ export function describeIntegrationsPort(makeHarness: MakeDbHarness): void {
     test('a stored spec that is no integration any more is refused by table and column', async () => {
       const { client, repositories } = harness;
       await repositories.integrations.create('acme', GITHUB, 'api');
-      await client.writes.updateTable('integrations').set({ spec: '{"name":"github"}' }).execute();
+      await client.writes(INSTANCE_SCOPE).updateTable('integrations').set({ spec: '{"name":"github"}' }).execute();
       const refusal = { code: 'invalid', message: expect.stringContaining('integrations.spec') };
       await expect(repositories.integrations.getByName('acme', 'github')).rejects.toMatchObject(refusal);
       await expect(repositories.directory.load('acme')).rejects.toMatchObject(refusal);

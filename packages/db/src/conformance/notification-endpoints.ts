@@ -1,5 +1,6 @@
 import type { NotificationEndpoint } from '@postern/schemas';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import type { ApprovalNews } from '../ports/approval-messages.ts';
 import type { ApprovalSummary } from '../ports/approvals.ts';
 import { createDbRepositories } from '../repositories/create-db-repositories.ts';
@@ -120,7 +121,11 @@ export function describeNotificationEndpointsPort(makeHarness: MakeDbHarness): v
 
     test('a stored one of another form is refused, by table and column', async () => {
       await make();
-      await harness.client.writes.updateTable('notification_endpoints').set({ spec: '{"url":1}' }).execute();
+      await harness.client
+        .writes(INSTANCE_SCOPE)
+        .updateTable('notification_endpoints')
+        .set({ spec: '{"url":1}' })
+        .execute();
       const refused = { code: 'invalid', message: expect.stringContaining('notification_endpoints.spec') };
       await expect(endpoints().listByTenant('acme')).rejects.toMatchObject(refused);
     });

@@ -1,5 +1,6 @@
 import { DEFAULT_RISK, type Risk } from '@postern/schemas';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import { runInTransaction } from '../transaction.ts';
 import type { DbHarness, MakeDbHarness } from './harness.ts';
 
@@ -57,7 +58,7 @@ export function describePolicySettingsPort(makeHarness: MakeDbHarness): void {
     test('a stored value of another form is refused, by table and column', async () => {
       await harness.repositories.policySettings.setRisk('acme', STRICT);
       const broken = JSON.stringify({ review: 0.9, deny: 0.1, scorer: null });
-      await harness.client.writes.updateTable('policy_settings').set({ risk: broken }).execute();
+      await harness.client.writes(INSTANCE_SCOPE).updateTable('policy_settings').set({ risk: broken }).execute();
       const refused = { code: 'invalid', message: expect.stringContaining('policy_settings.risk') };
       await expect(harness.repositories.policySettings.getPolicySettings('acme')).rejects.toMatchObject(refused);
       await expect(harness.repositories.directory.load('acme')).rejects.toMatchObject(refused);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import type { DbContext } from '../ports/context.ts';
 import type { PolicyVersionSummary } from '../ports/policy-versions.ts';
 import { runInTransaction } from '../transaction.ts';
@@ -122,7 +123,8 @@ export function describePolicyVersionsPort(makeHarness: MakeDbHarness): void {
     test('the store itself holds no second active version', async () => {
       const [first, second] = [await draft('one'), await draft('two')];
       await activate(first.id);
-      const forced = harness.client.writes
+      const forced = harness.client
+        .writes(INSTANCE_SCOPE)
         .updateTable('policy_versions')
         .set({ status: 'active', activated_at: 1, activation: 99 })
         .where('id', '=', second.id)
@@ -164,7 +166,8 @@ export function describePolicyVersionsPort(makeHarness: MakeDbHarness): void {
     test('a document that was changed behind the back of the store is not given out', async () => {
       const { policyVersions } = harness.repositories;
       const { id } = await draft('one');
-      await harness.client.writes
+      await harness.client
+        .writes(INSTANCE_SCOPE)
         .updateTable('policy_versions')
         .set({ document: documentOf('two') })
         .execute();

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import {
   QUEUED_CALLS_PER_TENANT_MAX,
   type QueuedCallRecord,
@@ -124,7 +125,8 @@ export function describeQueuedCallsPort(makeHarness: MakeDbHarness): void {
         })),
       );
       for (let at = 0; at < rows.length; at += 500)
-        await harness.client.writes
+        await harness.client
+          .writes(INSTANCE_SCOPE)
           .insertInto('queued_calls')
           .values(rows.slice(at, at + 500))
           .execute();
@@ -222,7 +224,7 @@ export function describeQueuedCallsPort(makeHarness: MakeDbHarness): void {
             created_at: now(),
           },
         }));
-        await harness.client.writes.insertInto('queued_calls').values(rows).execute();
+        await harness.client.writes(INSTANCE_SCOPE).insertInto('queued_calls').values(rows).execute();
       }
       const last = await Promise.all(range(5).map(() => calls().enqueue(callOf(), now())));
       expect(last.filter((call) => call !== undefined)).toHaveLength(1);
@@ -249,7 +251,9 @@ export function describeQueuedCallsPort(makeHarness: MakeDbHarness): void {
       expect(await calls().sweep(now() + 999, 10)).toBe(0);
       expect(await calls().sweep(now() + 1_000, 10)).toBe(1);
       expect(await calls().getById('acme', id)).toBeUndefined();
-      expect(await harness.client.points.selectFrom('stored_answers').select('answer').execute()).toEqual([]);
+      expect(
+        await harness.client.points(INSTANCE_SCOPE).selectFrom('stored_answers').select('answer').execute(),
+      ).toEqual([]);
       expect(await take()).toHaveLength(1);
     });
 

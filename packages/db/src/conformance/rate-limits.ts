@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CountedLimit, RateLimitsPort } from '../ports/rate-limits.ts';
+import type { CountedLimit, LimitVerdict, RateLimitsPort } from '../ports/rate-limits.ts';
 
 /** Makes an empty store; `countersMax`: how many counters one tenant has room for. */
 export type MakeRateLimits = (options?: { readonly countersMax?: number }) => RateLimitsPort | Promise<RateLimitsPort>;
@@ -56,6 +56,51 @@ export function describeRateLimits(make: MakeRateLimits): void {
       await port.giveBack(limits, verdicts);
       expect((await port.spend(limits, START_MS)).map(({ isAllowed }) => isAllowed)).toEqual([true, true]);
       expect((await port.spend(limits, START_MS)).map(({ isAllowed }) => isAllowed)).toEqual([false, false]);
+    });
+
+    test('a call is given back once, and one that was refused never', async () => {
+      const port = await make();
+      const [one, two] = [limit('a', 2), limit('b', 1, 60, { rule: 'other' })];
+      const first = await port.spend([one, two], START_MS);
+      await port.giveBack([one, two], first);
+      await port.spend([one, two], START_MS);
+      const refused = await port.spend([one, two], START_MS);
+      expect(refused.map(({ isAllowed }) => isAllowed)).toEqual([true, false]);
+      await port.giveBack([one, two], refused);
+      await port.giveBack([one, two], first);
+      expect((await port.judge([one, two], START_MS)).map(({ remaining }) => remaining)).toEqual([1, 0]);
+    });
+
+    test('what is given back moves the time at which more is left', async () => {
+      const port = await make();
+      const spend = (atMs: number) => port.spend([limit('a', 3)], START_MS + atMs);
+      const first = await spend(0);
+      await spend(20_000);
+      expect(await spend(20_100)).toMatchObject([{ remaining: 0, resetSeconds: 40 }]);
+      await port.giveBack([limit('a', 3)], first);
+      expect(await port.judge([limit('a', 3)], START_MS + 20_100)).toMatchObject([{ remaining: 1, resetSeconds: 60 }]);
+    });
+
+    test('a window of millions of calls over days is counted to the last', async () => {
+      const port = await make();
+      const days = limit('a', 1_000_000, 2_678_400);
+      let last: LimitVerdict | undefined;
+      for (let call = 0; call < 50; call += 1) [last] = await port.spend([days], START_MS + call * 10_000_000);
+      expect(last).toMatchObject({ isAllowed: true, remaining: 999_950, atMs: START_MS + 490_000_000 });
+      const grainMs = 2_678_400;
+      const leavesAtMs = Math.floor(START_MS / grainMs) * grainMs + grainMs - 1 + 2_678_400_000;
+      expect(last?.resetSeconds).toBe(Math.ceil((leavesAtMs - START_MS - 490_000_000) / 1_000));
+    });
+
+    test('names of tenants, rules and keys never run into each other', async () => {
+      const port = await make({ countersMax: 100 });
+      const names = ['a', 'a:b', 'b', ':', 'others of a', 'a\u0000', 'é', '["a"]'];
+      for (const tenant of names) {
+        for (const key of names) {
+          const one = limit(key, 1, 60, { tenant });
+          expect((await port.spend([one], START_MS))[0]?.isAllowed).toBe(true);
+        }
+      }
     });
 
     test('calls at once never pass more than the limit', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import { SEALED_CHUNK_BYTES_MAX, SEALED_REQUEST_BYTES_MAX } from '../ports/sealed-requests.ts';
 import type { DbHarness, MakeDbHarness } from './harness.ts';
 
@@ -26,7 +27,7 @@ export function describeSealedRequestsPort(makeHarness: MakeDbHarness): void {
       port().write({ tenant: 'acme', keepUntil }, chunks);
     const read = async (id: string, tenant = 'acme') => Buffer.concat(await collect(port().read(tenant, id)));
     const rows = async () => {
-      const { points } = harness.client;
+      const points = harness.client.points(INSTANCE_SCOPE);
       const heads = await points.selectFrom('sealed_requests').select('id').execute();
       const chunks = await points.selectFrom('sealed_chunks').select('chunk').execute();
       return [heads.length, chunks.length];
@@ -110,7 +111,11 @@ export function describeSealedRequestsPort(makeHarness: MakeDbHarness): void {
       await write(
         (async function* () {
           yield bytesOf(9);
-          const [row] = await harness.client.points.selectFrom('sealed_requests').select('id').execute();
+          const [row] = await harness.client
+            .points(INSTANCE_SCOPE)
+            .selectFrom('sealed_requests')
+            .select('id')
+            .execute();
           steps.push(await port().getById('acme', row?.id ?? ''), await port().keepUntil('acme', row?.id ?? '', 9e9));
           yield bytesOf(9);
         })(),

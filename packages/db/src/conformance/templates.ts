@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { integrationSchema, type TemplateInput, templateSchema } from '@postern/schemas';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import type { DbContext, Origin } from '../ports/context.ts';
 import { runInTransaction } from '../transaction.ts';
 import { type DbHarness, type MakeDbHarness, readPages } from './harness.ts';
@@ -170,11 +171,15 @@ export function describeTemplatesPort(makeHarness: MakeDbHarness): void {
       const { templates } = harness.repositories;
       await publish();
       const changed = documentOf({ title: 'Changed behind the back' });
-      await harness.client.writes.updateTable('template_versions').set({ spec: changed }).execute();
+      await harness.client.writes(INSTANCE_SCOPE).updateTable('template_versions').set({ spec: changed }).execute();
       const refusal = { code: 'invalid', message: expect.stringContaining('template_versions.spec') };
       await expect(templates.getTemplateVersion('acme', 'acme', 1)).rejects.toMatchObject(refusal);
       const content_hash = createHash('sha256').update('{}').digest('hex');
-      await harness.client.writes.updateTable('template_versions').set({ spec: '{}', content_hash }).execute();
+      await harness.client
+        .writes(INSTANCE_SCOPE)
+        .updateTable('template_versions')
+        .set({ spec: '{}', content_hash })
+        .execute();
       await expect(templates.getTemplateVersion('acme', 'acme', 1)).rejects.toMatchObject(refusal);
     });
 

@@ -15,6 +15,10 @@ export function describeTenantsPort(makeHarness: MakeDbHarness): void {
       expect(await tenants.create('acme')).toEqual({ name: 'acme', createdAt: 1_000 });
       expect(await tenants.getByName('acme')).toEqual({ name: 'acme', createdAt: 1_000 });
       expect(await tenants.getByName('other')).toBeUndefined();
+      // Its name is its id.
+      expect(await tenants.getById('acme')).toEqual({ name: 'acme', createdAt: 1_000 });
+      expect(await tenants.getById('other')).toBeUndefined();
+      expect(await tenants.getById('*')).toBeUndefined();
     });
 
     test('a name is taken once', async () => {

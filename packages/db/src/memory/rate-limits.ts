@@ -79,10 +79,14 @@ export function createMemoryRateLimits({ countersMax = COUNTERS_MAX }: MemoryRat
       return limits.map((limit) => judgeWindow(find(limit).counter?.state ?? createWindow(), limit, nowMs));
     },
     giveBack(limits, verdicts) {
+      // One limit that refused means that none has counted.
+      if (verdicts.some(({ isAllowed }) => !isAllowed)) return;
       for (const [place, limit] of limits.entries()) {
         const verdict = verdicts[place];
         const state = verdict === undefined ? undefined : spentIn.get(verdict);
-        if (verdict !== undefined && state !== undefined) giveBack(state, limit, verdict.atMs);
+        if (verdict === undefined || state === undefined) continue;
+        spentIn.delete(verdict);
+        giveBack(state, limit, verdict.atMs);
       }
     },
   };

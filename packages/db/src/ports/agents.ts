@@ -1,4 +1,5 @@
 import type { Agent, KeyScope } from '@postern/schemas';
+import type { AgentCertificatesPort } from './agent-certificates.ts';
 import type { DbContext, Origin, Page, PageRequest } from './context.ts';
 
 export interface AgentRecord extends Agent {
@@ -31,7 +32,7 @@ export interface AgentKeyRecord {
 
 export type NewAgentKey = Omit<AgentKeyRecord, 'createdAt' | 'revokedAt' | 'lastUsedAt'>;
 
-export interface AgentsPort {
+export interface AgentsPort extends AgentCertificatesPort {
   create(tenant: string, agent: Agent, origin: Origin, context?: DbContext): Promise<AgentRecord>;
   getById(tenant: string, id: string, context?: DbContext): Promise<AgentRecord | undefined>;
   getByName(tenant: string, name: string, context?: DbContext): Promise<AgentRecord | undefined>;

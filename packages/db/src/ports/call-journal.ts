@@ -110,7 +110,7 @@ export interface CallSettlement {
  *   stored; then nothing of it is stored or ever will be. Other calls of the same commit stand. Of equal calls at once, also in one
  *   commit and of several processes, exactly one takes a claim. Time is judged by the journal's clock.
  * - `recordOutcome` and `recordRefusal` never block and never throw. What cannot be written is kept and tried again, in order.
- *   While more than `spoolMax` (256) of a tenant wait after a failed write, `commitIntent` of that tenant rejects. Sealed answers that
+ *   While more than `spoolMax` (256, or the tenant's own `auditSpool`) of a tenant wait after a failed write, `commitIntent` of that tenant rejects. Sealed answers that
  *   wait then are dropped above 16 MiB (their claims are `succeeded` without an answer).
  * - An outcome and what its intent took are settled in one transaction. A claim is settled only while it is `dispatching` with the
  *   fence of that intent: a boot that lost its lease, or whose claim another has taken on, changes nothing of it.

@@ -63,8 +63,9 @@ export interface QueuedCallsPort {
   /** The sealed answer of a `done` one; undefined when it has none or it is swept. */
   readResult(tenant: string, id: string): Promise<Uint8Array | undefined>;
   /**
-   * Oldest first, each for one taker at a time, and never more than `perIntegration` (default 4) of a tenant's integration running at
-   * once over all takers.
+   * Oldest first, tenants in turn, each for one taker at a time, and never more than `perIntegration` (default 4) of a tenant's
+   * integration, nor more of a tenant than its `runningQueuedCalls`, running at once over all takers. Those of a tenant that is
+   * disabled wait.
    */
   take(
     nowMs: number,

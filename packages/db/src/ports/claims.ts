@@ -102,6 +102,13 @@ export interface ClaimsPort {
   /** One point read; never waits behind a list. undefined: the key is free. */
   find(scope: ClaimScope, nowMs: number, context?: DbContext): Promise<ClaimRecord | undefined>;
   getById(tenant: string, id: string, nowMs: number, context?: DbContext): Promise<ClaimRecord | undefined>;
+  /** The claim whose last dispatch was call `requestId` and used up an approval, whatever key it came under. */
+  findByApproval(
+    tenant: string,
+    approvalId: string,
+    requestId: string,
+    nowMs: number,
+  ): Promise<ClaimRecord | undefined>;
   /** Newest first. By `state` as it reads at `nowMs`. Answers come without their bytes. */
   list(
     tenant: string,

@@ -1,3 +1,4 @@
+import type { TenantLimits } from '@postern/schemas';
 import type { DbContext } from './context.ts';
 import type { IntegrationRecord } from './integrations.ts';
 import type { PolicyRuleRecord } from './policy-rules.ts';
@@ -9,6 +10,9 @@ import type { TemplateVersionRecord } from './templates.ts';
 export interface TenantDirectory {
   readonly tenant: string;
   readonly revision: number;
+  /** From then on nobody of the tenant is served. */
+  readonly disabledAt?: number;
+  readonly limits: TenantLimits;
   readonly integrations: readonly IntegrationRecord[];
   readonly rules: readonly PolicyRuleRecord[];
   readonly globalRules: readonly PolicyRuleRecord[];

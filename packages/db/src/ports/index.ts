@@ -1,4 +1,3 @@
-export { ADMIN_ROLES, type AdminRecord, type AdminRole, type AdminsPort } from './admins.ts';
 export type { AgentKeyRecord, AgentRecord, AgentsPort, NewAgentKey } from './agents.ts';
 export type { ApprovalNews, EncodeApprovalMessage } from './approval-messages.ts';
 export {
@@ -19,7 +18,22 @@ export {
   type NewApproval,
   type OpenedApproval,
 } from './approvals.ts';
-export type { AuditPort, AuditQuery } from './audit.ts';
+export {
+  type AppendedDecision,
+  type AuditDecisionsPort,
+  type AuditPort,
+  type AuditQuery,
+  type DecisionRecord,
+  type PolicyDecisionEvent,
+  REDACTION_ACTIONS,
+  REDACTION_BOUNDS,
+  type RedactionAction,
+  type RedactionProfile,
+  type RedactionProfileRecord,
+  type RedactionProfilesPort,
+  type SsrfGuardDecisionEvent,
+} from './audit.ts';
+export type { BackgroundLeasesPort, LeaseOwner } from './background-leases.ts';
 export {
   type CallJournal,
   type CallSettlement,
@@ -60,6 +74,40 @@ export type { DbContext, Origin, Page, PageRequest, Transaction } from './contex
 export { DbError, type DbErrorCode } from './db-error.ts';
 export type { DirectoryPort, TenantDirectory } from './directory.ts';
 export {
+  BUNDLE_STATES,
+  type BundleAcknowledgement,
+  type BundleRecord,
+  type BundleSignature,
+  type BundleState,
+  type BundleSummary,
+  type BundlesPort,
+  COMMAND_BYTES_MAX,
+  COMMAND_LIFE_MS,
+  COMMAND_PRIORITY,
+  COMMAND_RESULTS,
+  COMMAND_STATES,
+  type CommandChange,
+  type CommandRecord,
+  type CommandRef,
+  type CommandResult,
+  type CommandState,
+  type CommandsPort,
+  EDGE_GAP_REASONS,
+  EDGE_RECORD_CLASSES,
+  EDGE_RECORDS_KEPT,
+  type EdgeBatch,
+  type EdgeCursorRecord,
+  type EdgeGap,
+  type EdgeGapReason,
+  type EdgeReceipt,
+  type EdgeRecord,
+  type EdgeRecordClass,
+  type EdgeRecordsPort,
+  type EdgeStream,
+  type NewCommand,
+  type StoredEdgeRecord,
+} from './edge.ts';
+export {
   GRANT_KINDS,
   GRANT_STATES,
   type GrantKind,
@@ -70,7 +118,77 @@ export {
   type GrantTerms,
   type StandingScope,
 } from './grants.ts';
-export type { IntegrationRecord, IntegrationsPort } from './integrations.ts';
+export {
+  ACCESS_REQUEST_STATUSES,
+  type AccessRequestChange,
+  type AccessRequestStatus,
+  type AccessRequestTransition,
+  ADMIN_IDENTITY_STATUSES,
+  ADMIN_ROLES,
+  type AdminAccessRequestRecord,
+  type AdminAuthPort,
+  type AdminIdentityRecord,
+  type AdminIdentityStatus,
+  type AdminRecord,
+  type AdminRole,
+  type AdminRoleBinding,
+  type AdminSignupPolicy,
+  type AdminsPort,
+  type AgentCertificateRecord,
+  type AgentCertificatesPort,
+  CERTIFICATE_LIFE_MS_MAX,
+  DEFAULT_SIGNUP_POLICY,
+  ENROLLMENT_TOKEN_LIFE_MS,
+  type EnrollmentTokenConsumption,
+  type EnrollmentTokenRecord,
+  type EnrollmentTokensPort,
+  type NewAdminAccessRequest,
+  type NewAdminIdentity,
+  type NewAgentCertificate,
+  type NewEnrollmentToken,
+  type NewSession,
+  type NewUser,
+  SESSION_LIFE_MS,
+  type SessionRecord,
+  type SessionsPort,
+  SIGNUP_MODES,
+  type SignupMode,
+  type UserRecord,
+  type UsersPort,
+} from './identity.ts';
+export type { InstanceMarksPort } from './instance-marks.ts';
+export type {
+  BoundTemplate,
+  ExecutableIntegration,
+  ExecutionStatus,
+  IntegrationRecord,
+  IntegrationsPort,
+  IntegrationTemplate,
+  IntegrationTemplateBinding,
+  IntegrationTemplatesPort,
+} from './integrations.ts';
+export {
+  type AuditSaltRecord,
+  type AuditSaltsPort,
+  CLOCK_SKEW_SECONDS_MAX,
+  type CryptoVerificationDefaults,
+  type CryptoVerificationPort,
+  MANIFEST_ALGORITHMS,
+  MANIFEST_KEY_STATUSES,
+  type ManifestAlgorithm,
+  type ManifestKeyRecord,
+  type ManifestKeyStatus,
+  type ManifestKeyset,
+  type ManifestKeysetRef,
+  type ManifestKeysPort,
+  type NewManifestKey,
+  type PublicJwk,
+  type SealedManifestKey,
+  type SecretEnvelopeVersion,
+  type SecretRecord,
+  type SecretsPort,
+} from './keys.ts';
+export type { JoinedNode, KnownNodes, NewNode, NodeRecord, NodeSign, NodesPort } from './nodes.ts';
 export type { NotificationEndpointRecord, NotificationEndpointsPort } from './notification-endpoints.ts';
 export {
   type NewOutboxMessage,
@@ -81,17 +199,20 @@ export {
   type OutboxState,
   type TakenMessage,
 } from './outbox.ts';
-export { GLOBAL_TENANT, type PolicyRuleRecord, type PolicyRulesPort } from './policy-rules.ts';
-export type { PolicySettingsPort, PolicySettingsRecord } from './policy-settings.ts';
 export {
+  type DescriptorScope,
+  GLOBAL_TENANT,
   POLICY_VERSION_STATUSES,
+  type PolicyRuleRecord,
+  type PolicyRulesPort,
+  type PolicySettingsPort,
+  type PolicySettingsRecord,
   type PolicyVersionRecord,
   type PolicyVersionRef,
   type PolicyVersionStatus,
   type PolicyVersionSummary,
   type PolicyVersionsPort,
-} from './policy-versions.ts';
-export type { CountedLimit, LimitVerdict, RateLimitsPort } from './rate-limits.ts';
+} from './policies.ts';
 export type { DbRepositories, RunInTransaction } from './repositories.ts';
 export {
   SEALED_CHUNK_BYTES_MAX,
@@ -99,6 +220,57 @@ export {
   type SealedRequestRecord,
   type SealedRequestsPort,
 } from './sealed-requests.ts';
-export type { SecretEnvelopeVersion, SecretRecord, SecretsPort } from './secrets.ts';
-export type { TemplatesPort, TemplateVersionCreation, TemplateVersionRecord } from './templates.ts';
+export type {
+  TemplateInvalidation,
+  TemplateInvalidationOutcome,
+  TemplateInvalidationsPort,
+  TemplatesPort,
+  TemplateVersionCreation,
+  TemplateVersionRecord,
+} from './templates.ts';
+export {
+  STORED_LIMITS,
+  type StoredLimit,
+  TenantLimitReached,
+  type TenantLimitsPort,
+  type TenantLimitsRecord,
+  type TenantUsage,
+} from './tenant-limits.ts';
 export type { TenantRecord, TenantsPort } from './tenants.ts';
+export { type EventRelayListener, type EventRelayPort, RELAYED_LENGTH_MAX } from './volatile/event-relay.ts';
+export {
+  type AgentsBySanUriPort,
+  type ApprovalOncePort,
+  type ApprovalStatusPort,
+  type AuditQueryCachePort,
+  type CachedQuery,
+  type CachedRead,
+  type CountedLimit,
+  type DnsAnswerRecord,
+  type DnsAnswersPort,
+  type DpopProof,
+  type DpopReplayPort,
+  type EnrolmentLock,
+  type EnrolmentTokensPort,
+  type ExecutionLocksPort,
+  type ExecutionScope,
+  type IdempotencyHint,
+  type IdempotencyHintsPort,
+  type Invalidation,
+  type InvalidationBusPort,
+  type InvalidationListener,
+  type InvalidationTopic,
+  type KnownApprovalStatus,
+  type LimitVerdict,
+  type OnceKey,
+  type PutOutcome,
+  type RateLimitsPort,
+  type RebindingHistoryPort,
+  type RebindingRecord,
+  type RotationLockPort,
+  type SessionCachePort,
+  type TemplateCachePort,
+  type TemplateKey,
+  VERIFIED_MS_MAX,
+  type VolatileStores,
+} from './volatile/volatile-stores.ts';

@@ -1,5 +1,15 @@
 import type { Integration } from '@postern/schemas';
 import type { DbContext, Origin, Page, PageRequest } from './context.ts';
+import type { IntegrationTemplatesPort } from './integration-templates.ts';
+
+export type {
+  BoundTemplate,
+  ExecutableIntegration,
+  ExecutionStatus,
+  IntegrationTemplate,
+  IntegrationTemplateBinding,
+  IntegrationTemplatesPort,
+} from './integration-templates.ts';
 
 export interface IntegrationRecord {
   readonly tenant: string;
@@ -13,7 +23,7 @@ export interface IntegrationRecord {
   readonly updatedAt: number;
 }
 
-export interface IntegrationsPort {
+export interface IntegrationsPort extends IntegrationTemplatesPort {
   create(tenant: string, spec: Integration, origin: Origin, context?: DbContext): Promise<IntegrationRecord>;
   getById(tenant: string, id: string, context?: DbContext): Promise<IntegrationRecord | undefined>;
   getByName(tenant: string, name: string, context?: DbContext): Promise<IntegrationRecord | undefined>;

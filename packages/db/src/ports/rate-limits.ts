@@ -26,7 +26,7 @@ export interface LimitVerdict {
 
 /**
  * Counters of rate limits. Volatile: they may be lost at any time, which loses the history of a quota and nothing else. What is known
- * in this process is answered without a promise.
+ * in this process is answered without a promise; a shared store fails `unavailable` in its command's time, and may then have counted.
  *
  * Counters are bounded for each tenant. Where a tenant has no room for another one, the calls it would count share one with all others of
  * their rule that found none: many keys never let more pass.
@@ -39,6 +39,9 @@ export interface RateLimitsPort {
   spend(limits: readonly CountedLimit[], nowMs: number): readonly LimitVerdict[] | Promise<readonly LimitVerdict[]>;
   /** What `spend` would say, and nothing is spent. */
   judge(limits: readonly CountedLimit[], nowMs: number): readonly LimitVerdict[] | Promise<readonly LimitVerdict[]>;
-  /** Gives back a call that provably was not sent; the verdicts are those that `spend` gave. Nothing once it has left the window. */
+  /**
+   * Gives back a call that provably was not sent; the verdicts are those that `spend` gave, the same objects. Once for a call, and nothing
+   * when a limit refused it or once it has left the window.
+   */
   giveBack(limits: readonly CountedLimit[], verdicts: readonly LimitVerdict[]): void | Promise<void>;
 }

@@ -24,9 +24,10 @@ export interface SealedRequestsPort {
    * Writes chunk after chunk, each as it comes, at most `SEALED_CHUNK_BYTES_MAX`, none empty. Not part of a transaction: each chunk
    * is a short write of its own, so that calls do not wait behind a long one. It is there for readers when the promise resolves, not
    * before; when it rejects, or the process dies, nothing will be there (what is left is swept). Fails `invalid` above the limits.
+   * `isBounded`: each chunk is counted against the tenant's `sealedBytes` as it is written, and fails `TenantLimitReached` above it.
    */
   write(
-    request: { readonly tenant: string; readonly keepUntil: number },
+    request: { readonly tenant: string; readonly keepUntil: number; readonly isBounded?: boolean },
     chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   ): Promise<SealedRequestRecord>;
   getById(tenant: string, id: string, context?: DbContext): Promise<SealedRequestRecord | undefined>;

@@ -1,6 +1,12 @@
 import type { Template } from '@postern/schemas';
 import type { DbContext, Origin, Page, PageRequest } from './context.ts';
 
+export type {
+  TemplateInvalidation,
+  TemplateInvalidationOutcome,
+  TemplateInvalidationsPort,
+} from './template-invalidations.ts';
+
 /** One version of a tenant's own template. Its content, and when it was published, never change. */
 export interface TemplateVersionRecord {
   readonly tenant: string;
@@ -18,7 +24,7 @@ export type TemplateVersionCreation = 'created' | 'restored' | 'unchanged';
 
 /**
  * Versions of the templates that tenants publish; the built-in ones are in no store. A version that is out of use is not seen by any
- * method but `getPublishedTemplate`.
+ * method but `getPublishedTemplate`. What comes into use or goes out of it is told by `TemplateInvalidationsPort`, in the same transaction.
  */
 export interface TemplatesPort {
   /**

@@ -1,10 +1,11 @@
+import type { Kysely } from 'kysely';
 import { requireCount, requireOneOf, requireText, withReference } from '../check.ts';
-import type { DbClient } from '../client.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { fromJsonColumn, namesParser, toJsonColumn } from '../json-column.ts';
 import { decodeTextCursor, rowsToRead, toPage } from '../page.ts';
 import { ADMIN_ROLES, type AdminRecord, type AdminsPort } from '../ports/admins.ts';
 import { DbError } from '../ports/db-error.ts';
-import type { AdminRow } from '../tables.ts';
+import type { AdminRow, Tables } from '../tables.ts';
 import { listsOf, pointsOf, writesOf } from '../transaction.ts';
 import type { RepositoryOptions } from './repository-options.ts';
 
@@ -26,24 +27,32 @@ export function createAdmins(dbClient: DbClient, { now, newId }: RepositoryOptio
         revoked_at: null,
         created_at: now(),
       };
-      await withReference('admins.tenant', writesOf(dbClient, context).insertInto('admins').values(row).execute());
+      await withReference(
+        'admins.tenant',
+        writesOf(dbClient, context, admin.tenant ?? INSTANCE_SCOPE)
+          .insertInto('admins')
+          .values(row)
+          .execute(),
+      );
       return toRecord(row);
     },
 
     async getByName(name, context) {
-      const row = await selectAdmins(pointsOf(dbClient, context)).where('name', '=', name).executeTakeFirst();
+      const row = await selectAdmins(pointsOf(dbClient, context, INSTANCE_SCOPE))
+        .where('name', '=', name)
+        .executeTakeFirst();
       return row && toRecord(row);
     },
 
     async findByTokenDigest(tokenDigest, context) {
-      const query = selectAdmins(pointsOf(dbClient, context)).where('token_digest', '=', tokenDigest);
+      const query = selectAdmins(pointsOf(dbClient, context, INSTANCE_SCOPE)).where('token_digest', '=', tokenDigest);
       const row = await query.executeTakeFirst();
       return row && toRecord(row);
     },
 
     async list(tenant, page, context) {
       const after = decodeTextCursor(LIST, page.cursor);
-      let query = selectAdmins(listsOf(dbClient, context));
+      let query = selectAdmins(listsOf(dbClient, context, tenant ?? INSTANCE_SCOPE));
       if (tenant !== undefined) query = query.where('tenant', '=', tenant);
       if (after !== undefined) query = query.where('name', '>', after);
       const rows = await query.orderBy('name').limit(rowsToRead(page)).execute();
@@ -52,7 +61,7 @@ export function createAdmins(dbClient: DbClient, { now, newId }: RepositoryOptio
 
     async setGroups(name, groups, context) {
       for (const group of groups) requireText('admins.groups', group);
-      const row = await writesOf(dbClient, context)
+      const row = await writesOf(dbClient, context, INSTANCE_SCOPE)
         .updateTable('admins')
         .set({ groups: toJsonColumn([...new Set(groups)]) })
         .where('name', '=', name)
@@ -64,7 +73,7 @@ export function createAdmins(dbClient: DbClient, { now, newId }: RepositoryOptio
 
     async revoke(name, at, context) {
       requireCount('admins.revoked_at', at);
-      const result = await writesOf(dbClient, context)
+      const result = await writesOf(dbClient, context, INSTANCE_SCOPE)
         .updateTable('admins')
         .set({ revoked_at: at })
         .where('name', '=', name)
@@ -75,7 +84,7 @@ export function createAdmins(dbClient: DbClient, { now, newId }: RepositoryOptio
   };
 }
 
-function selectAdmins(kysely: DbClient['points']) {
+function selectAdmins(kysely: Kysely<Tables>) {
   return kysely.selectFrom('admins').selectAll();
 }
 

@@ -1,5 +1,5 @@
 import { requireCount, requireText } from '../check.ts';
-import type { DbClient } from '../client.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import type { AgentsPort } from '../ports/agents.ts';
 
 type AgentHostsPort = Pick<AgentsPort, 'listHosts' | 'touchHosts'>;
@@ -7,7 +7,8 @@ type AgentHostsPort = Pick<AgentsPort, 'listHosts' | 'touchHosts'>;
 export function createAgentHosts(dbClient: DbClient): AgentHostsPort {
   return {
     async listHosts(tenant, agentId) {
-      const rows = await dbClient.points
+      const rows = await dbClient
+        .points(tenant)
         .selectFrom('agent_hosts')
         .select(['host', 'seen_at'])
         .where('tenant', '=', tenant)
@@ -18,7 +19,11 @@ export function createAgentHosts(dbClient: DbClient): AgentHostsPort {
     },
 
     async touchHosts(seen) {
-      if (seen.length > 0) await dbClient.writeTogether(seen.map((use) => touchQuery(dbClient, use)));
+      if (seen.length > 0)
+        await dbClient.writeTogether(
+          INSTANCE_SCOPE,
+          seen.map((use) => touchQuery(dbClient, use)),
+        );
     },
   };
 }
@@ -30,7 +35,8 @@ function touchQuery(
 ) {
   requireText('agent_hosts.host', host);
   requireCount('agent_hosts.seen_at', at);
-  return dbClient.writes
+  return dbClient
+    .writes(tenant)
     .insertInto('agent_hosts')
     .columns(['tenant', 'agent_id', 'host', 'seen_at'])
     .expression((expression) =>

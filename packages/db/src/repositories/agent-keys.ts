@@ -1,7 +1,7 @@
 import { KEY_SCOPES, type KeyScope } from '@postern/schemas';
 import type { CompiledQuery } from 'kysely';
 import { requireCount, requireOneOf, requireOrigin, requireText, withReference } from '../check.ts';
-import type { DbClient } from '../client.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { fromJsonColumn, textListParser, toJsonColumn } from '../json-column.ts';
 import type { AgentKeyRecord, AgentsPort, NewAgentKey } from '../ports/agents.ts';
 import type { AgentKeyRow, AgentRow } from '../tables.ts';
@@ -17,13 +17,13 @@ export function createAgentKeys(dbClient: DbClient, { now }: RepositoryOptions):
   return {
     async createKey(key, context) {
       const row = toRow(key, now());
-      const inserting = writesOf(dbClient, context).insertInto('agent_keys').values(row).execute();
+      const inserting = writesOf(dbClient, context, key.tenant).insertInto('agent_keys').values(row).execute();
       await withReference('agent_keys.agent_id', inserting);
       return toKeyRecord(row);
     },
 
     async listKeys(tenant, agentId, context) {
-      const rows = await pointsOf(dbClient, context)
+      const rows = await pointsOf(dbClient, context, tenant)
         .selectFrom('agent_keys')
         .selectAll()
         .where('tenant', '=', tenant)
@@ -36,7 +36,7 @@ export function createAgentKeys(dbClient: DbClient, { now }: RepositoryOptions):
 
     async revokeKey(tenant, keyId, at, context) {
       requireCount('agent_keys.revoked_at', at);
-      const result = await writesOf(dbClient, context)
+      const result = await writesOf(dbClient, context, tenant)
         .updateTable('agent_keys')
         .set({ revoked_at: at })
         .where('tenant', '=', tenant)
@@ -47,7 +47,9 @@ export function createAgentKeys(dbClient: DbClient, { now }: RepositoryOptions):
     },
 
     async findKey(keyId) {
-      const { rows } = await dbClient.points.executeQuery<KeyWithAgentRow>({ ...keyQuery, parameters: [keyId] });
+      const { rows } = await dbClient
+        .points(INSTANCE_SCOPE)
+        .executeQuery<KeyWithAgentRow>({ ...keyQuery, parameters: [keyId] });
       const [row] = rows;
       return row && { key: toKeyRecord(keyPart(row)), agent: toAgentRecord(row) };
     },
@@ -65,14 +67,15 @@ export function createAgentKeys(dbClient: DbClient, { now }: RepositoryOptions):
           uses.map(({ tenant, agentId, at }) => ({ tenant, id: agentId, at })),
         ),
       ];
-      if (queries.length > 0) await dbClient.writeTogether(queries);
+      if (queries.length > 0) await dbClient.writeTogether(INSTANCE_SCOPE, queries);
     },
   };
 }
 
 /** The columns of the agent under their own names, those of the key that both have under `key_…`. */
 function selectKeyWithAgent(dbClient: DbClient) {
-  return dbClient.points
+  return dbClient
+    .points(INSTANCE_SCOPE)
     .selectFrom('agent_keys')
     .innerJoin('agents', (join) =>
       join.onRef('agents.tenant', '=', 'agent_keys.tenant').onRef('agents.id', '=', 'agent_keys.agent_id'),
@@ -151,7 +154,8 @@ function touchQuery(
   table: 'agent_keys' | 'agents',
   { tenant, at, ids }: { tenant: string; at: number; ids: readonly string[] },
 ): CompiledQuery {
-  return dbClient.writes
+  return dbClient
+    .writes(tenant)
     .updateTable(table)
     .set({ last_used_at: at })
     .where('tenant', '=', tenant)

@@ -1,14 +1,17 @@
 import { type Agent, agentSchema, TRUST_LEVELS } from '@postern/schemas';
+import type { Kysely } from 'kysely';
 import { requireOneOf, requireOrigin, requireText, withReference } from '../check.ts';
 import type { DbClient } from '../client.ts';
 import { fromJsonColumn, toJsonColumn } from '../json-column.ts';
 import { decodeTextCursor, rowsToRead, toPage } from '../page.ts';
 import type { AgentRecord, AgentsPort } from '../ports/agents.ts';
 import { DbError } from '../ports/db-error.ts';
-import type { AgentRow } from '../tables.ts';
+import type { AgentRow, Tables } from '../tables.ts';
 import { listsOf, pointsOf, writesOf } from '../transaction.ts';
+import { createAgentCertificates } from './agent-certificates.ts';
 import { createAgentHosts } from './agent-hosts.ts';
 import { createAgentKeys } from './agent-keys.ts';
+import { createAgentSanUris } from './agent-san-uris.ts';
 import type { RepositoryOptions } from './repository-options.ts';
 
 const LIST = 'agents';
@@ -18,6 +21,8 @@ export function createAgents(dbClient: DbClient, options: RepositoryOptions): Ag
     ...createAgentRows(dbClient, options),
     ...createAgentKeys(dbClient, options),
     ...createAgentHosts(dbClient),
+    ...createAgentSanUris(dbClient),
+    ...createAgentCertificates(dbClient, options),
   };
 }
 
@@ -40,23 +45,28 @@ function createAgentRows(dbClient: DbClient, { now, newId }: RepositoryOptions):
         updated_at: at,
         last_used_at: null,
       };
-      await withReference('agents.tenant', writesOf(dbClient, context).insertInto('agents').values(row).execute());
+      const inserting = writesOf(dbClient, context, tenant).insertInto('agents').values(row).execute();
+      await withReference('agents.tenant', inserting);
       return toAgentRecord(row);
     },
 
     async getById(tenant, id, context) {
-      const row = await selectAgents(pointsOf(dbClient, context), tenant).where('id', '=', id).executeTakeFirst();
+      const row = await selectAgents(pointsOf(dbClient, context, tenant), tenant)
+        .where('id', '=', id)
+        .executeTakeFirst();
       return row && toAgentRecord(row);
     },
 
     async getByName(tenant, name, context) {
-      const row = await selectAgents(pointsOf(dbClient, context), tenant).where('name', '=', name).executeTakeFirst();
+      const row = await selectAgents(pointsOf(dbClient, context, tenant), tenant)
+        .where('name', '=', name)
+        .executeTakeFirst();
       return row && toAgentRecord(row);
     },
 
     async listByTenant(tenant, page, context) {
       const after = decodeTextCursor(LIST, page.cursor);
-      let query = selectAgents(listsOf(dbClient, context), tenant);
+      let query = selectAgents(listsOf(dbClient, context, tenant), tenant);
       if (after !== undefined) query = query.where('name', '>', after);
       const rows = await query.orderBy('name').limit(rowsToRead(page)).execute();
       return toPage(rows, page.limit, LIST, { item: toAgentRecord, position: (row) => row.name });
@@ -65,7 +75,7 @@ function createAgentRows(dbClient: DbClient, { now, newId }: RepositoryOptions):
     // biome-ignore lint/complexity/useMaxParams: the port's signature
     async update(tenant, id, agent, { ifVersion, origin }, context) {
       if (origin !== undefined) requireOrigin('agents.origin', origin);
-      let query = writesOf(dbClient, context)
+      let query = writesOf(dbClient, context, tenant)
         .updateTable('agents')
         .set((expression) => ({
           ...toColumns(agent),
@@ -79,14 +89,14 @@ function createAgentRows(dbClient: DbClient, { now, newId }: RepositoryOptions):
       if (ifVersion !== undefined) query = query.where('version', '=', ifVersion);
       const row = await query.returningAll().executeTakeFirst();
       if (row !== undefined) return toAgentRecord(row);
-      const current = await selectAgents(writesOf(dbClient, context), tenant).where('id', '=', id).executeTakeFirst();
-      if (current === undefined) throw new DbError('not_found', 'no such agent in that tenant');
-      if (current.name !== agent.name) throw new DbError('invalid', 'agents.name is immutable');
-      throw new DbError('stale', 'agents.version has changed');
+      const current = await selectAgents(writesOf(dbClient, context, tenant), tenant)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      throw whyNotUpdated(current, agent);
     },
 
     async remove(tenant, id, context) {
-      const result = await writesOf(dbClient, context)
+      const result = await writesOf(dbClient, context, tenant)
         .deleteFrom('agents')
         .where('tenant', '=', tenant)
         .where('id', '=', id)
@@ -96,7 +106,13 @@ function createAgentRows(dbClient: DbClient, { now, newId }: RepositoryOptions):
   };
 }
 
-function selectAgents(kysely: DbClient['points'], tenant: string) {
+function whyNotUpdated(current: AgentRow | undefined, agent: Agent): DbError {
+  if (current === undefined) return new DbError('not_found', 'no such agent in that tenant');
+  if (current.name !== agent.name) return new DbError('invalid', 'agents.name is immutable');
+  return new DbError('stale', 'agents.version has changed');
+}
+
+function selectAgents(kysely: Kysely<Tables>, tenant: string) {
   return kysely.selectFrom('agents').selectAll().where('tenant', '=', tenant);
 }
 

@@ -54,7 +54,8 @@ export function createApprovalCreation(dbClient: DbClient, options: RepositoryOp
     },
 
     async bindClaim({ tenant, id }, claim, nowMs, context) {
-      return inOneTransaction(dbClient, context, async ({ kysely }) => {
+      return inOneTransaction(dbClient, context, async (scope) => {
+        const kysely = scope.kysely(tenant);
         const row = await requireApproval(kysely, tenant, id);
         const status = approvalStatusOf(row, nowMs);
         if (status !== 'pending' && status !== 'approved') throw new DbError('stale', `approvals.status is ${status}`);
@@ -79,7 +80,7 @@ interface Opening {
 /** Looks before it writes: whatever stands in the way, nothing of the new approval or its claim is stored. */
 async function open(scope: ApprovalScope, opening: Opening): Promise<OpenedApproval> {
   const { approval, id, nowMs } = opening;
-  const { kysely } = scope;
+  const kysely = scope.kysely(approval.tenant);
   const row = toApprovalRow(approval, id, nowMs);
   const lost = await lookAtClaim(kysely, approval, nowMs);
   if (lost !== undefined) return { kind: 'claim_lost', found: lost.found };
@@ -138,7 +139,9 @@ async function readPending(
   approval: NewApproval,
   nowMs: number,
 ): Promise<JoinedApprovalRow | undefined> {
-  const row = await selectBinding(scope.kysely, approval).where('p.status', '=', 'pending').executeTakeFirst();
+  const row = await selectBinding(scope.kysely(approval.tenant), approval)
+    .where('p.status', '=', 'pending')
+    .executeTakeFirst();
   if (row === undefined || approvalStatusOf(row, nowMs) === 'pending') return row;
   await storeExpired(scope, row, nowMs);
   return undefined;

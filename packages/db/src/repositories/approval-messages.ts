@@ -22,11 +22,11 @@ export function announcing(
     async announce(approval, type, at) {
       if (approvalMessage === undefined) return;
       const { tenant } = approval;
-      const endpoints = await selectSubscribed(kysely, tenant, type);
+      const endpoints = await selectSubscribed(kysely(tenant), tenant, type);
       if (endpoints.length === 0) return;
       const body = approvalMessage(approval, { type, at });
       for (const { id: endpoint } of endpoints) {
-        await insertMessage(kysely, { message: { tenant, endpoint, type, body }, id: newId(), nowMs: at });
+        await insertMessage(kysely(tenant), { message: { tenant, endpoint, type, body }, id: newId(), nowMs: at });
       }
     },
   };

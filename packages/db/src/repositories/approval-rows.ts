@@ -1,6 +1,6 @@
+import type { Kysely } from 'kysely';
 import { type ApprovalStateRow, approvalStatusOf } from '../approval-state.ts';
 import { requireCount, requireOneOf, requireText } from '../check.ts';
-import type { DbClient } from '../client.ts';
 import { fromJsonColumn, guardParser, toJsonColumn } from '../json-column.ts';
 import type {
   ApprovalRecord,
@@ -12,7 +12,7 @@ import type {
 } from '../ports/approvals.ts';
 import { DbError } from '../ports/db-error.ts';
 import { GRANT_KINDS } from '../ports/grants.ts';
-import type { ApprovalRow } from '../tables.ts';
+import type { ApprovalRow, Tables } from '../tables.ts';
 
 /** An approval with what says how it reads; lists leave the descriptor out. */
 export type JoinedApprovalRow = ApprovalRow & ApprovalStateRow;
@@ -53,27 +53,23 @@ const SUMMARY_COLUMNS = [
   'l.lease_until',
 ] as const;
 
-export function selectSummaries(kysely: DbClient['points']) {
+export function selectSummaries(kysely: Kysely<Tables>) {
   return kysely.selectFrom('approvals as p').leftJoin('node_leases as l', 'l.lease', 'p.lease').select(SUMMARY_COLUMNS);
 }
 
-export function selectApprovals(kysely: DbClient['points']) {
+export function selectApprovals(kysely: Kysely<Tables>) {
   return selectSummaries(kysely).select('p.descriptor');
 }
 
 export async function readApproval(
-  kysely: DbClient['points'],
+  kysely: Kysely<Tables>,
   tenant: string,
   id: string,
 ): Promise<JoinedApprovalRow | undefined> {
   return selectApprovals(kysely).where('p.tenant', '=', tenant).where('p.id', '=', id).executeTakeFirst();
 }
 
-export async function requireApproval(
-  kysely: DbClient['points'],
-  tenant: string,
-  id: string,
-): Promise<JoinedApprovalRow> {
+export async function requireApproval(kysely: Kysely<Tables>, tenant: string, id: string): Promise<JoinedApprovalRow> {
   const row = await readApproval(kysely, tenant, id);
   if (row === undefined) throw new DbError('not_found', 'no such approval in that tenant');
   return row;

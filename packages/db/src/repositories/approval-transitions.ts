@@ -43,7 +43,7 @@ export function createApprovalTransitions(
       requireText('approvals.votes', vote.by);
       requireCount('approvals.votes', vote.at);
       return inOneTransaction(dbClient, context, async (scope) => {
-        const row = await requireApproval(scope.kysely, tenant, id);
+        const row = await requireApproval(scope.kysely(tenant), tenant, id);
         const approval = toApprovalRecord(row, vote.at);
         const hasVoted = approval.votes.some(({ by }) => by === vote.by);
         if (approval.status !== 'pending' || hasVoted) return { isDone: false, approval };
@@ -57,7 +57,10 @@ export function createApprovalTransitions(
             reason: vote.note ?? `a yes, ${approval.votes.length + 1} so far`,
           }),
         );
-        return { isDone: true, approval: toApprovalRecord(await requireApproval(scope.kysely, tenant, id), vote.at) };
+        return {
+          isDone: true,
+          approval: toApprovalRecord(await requireApproval(scope.kysely(tenant), tenant, id), vote.at),
+        };
       });
     },
 
@@ -66,14 +69,14 @@ export function createApprovalTransitions(
       requireOneOf('approvals.status', transition.to, Object.keys(FROM));
       return inOneTransaction(dbClient, context, async (transaction): Promise<ApprovalChange> => {
         const scope = announcing(transaction, options);
-        const row = await requireApproval(scope.kysely, tenant, id);
+        const row = await requireApproval(scope.kysely(tenant), tenant, id);
         const status = approvalStatusOf(row, transition.at);
         // `expired` as it reads, and not stored so before.
         const isPossible =
           FROM[transition.to].includes(status) && (transition.to !== 'expired' || row.status !== 'expired');
         if (!isPossible) return { isDone: false, approval: toApprovalRecord(row, transition.at) };
         const grantId = await store(scope, row, transition, options.newId);
-        const approval = toApprovalRecord(await requireApproval(scope.kysely, tenant, id), transition.at);
+        const approval = toApprovalRecord(await requireApproval(scope.kysely(tenant), tenant, id), transition.at);
         if (transition.to !== 'expired') await scope.announce(approval, NEWS_OF[transition.to], transition.at);
         return { isDone: true, approval, ...(grantId === undefined ? {} : { grantId }) };
       });
@@ -124,10 +127,10 @@ async function storeApproved(
     decided_at: at,
     decision_reason: note ?? null,
   });
-  await insertGrant(scope.kysely, { approval: row, id: grantId, terms: grant, by, at });
+  await insertGrant(scope.kysely(row.tenant), { approval: row, id: grantId, terms: grant, by, at });
   if (row.sealed_request !== null) {
     const keepUntil = Math.max(executeUntil, grant.expiresAt);
-    await extendSealedRequest(scope.kysely, { tenant: row.tenant, id: row.sealed_request, keepUntil });
+    await extendSealedRequest(scope.kysely(row.tenant), { tenant: row.tenant, id: row.sealed_request, keepUntil });
   }
   const about = { at, type: 'approval.decided', decision: 'allow', actor: by, grant: grantId } as const;
   await scope.appendEntry(approvalEntry(row, note === undefined ? about : { ...about, reason: note }));
@@ -186,7 +189,7 @@ async function storePending(
   await change(scope, row, { ...status, ...UNDECIDED });
   if (row.sealed_request !== null) {
     const keepUntil = expiresAt + terms.executeSeconds * 1_000;
-    await extendSealedRequest(scope.kysely, { tenant: row.tenant, id: row.sealed_request, keepUntil });
+    await extendSealedRequest(scope.kysely(row.tenant), { tenant: row.tenant, id: row.sealed_request, keepUntil });
   }
   await scope.appendEntry(approvalEntry(row, { at, type: 'approval.created', decision: 'require_approval', reason }));
 }
@@ -197,15 +200,15 @@ async function endWith(
   row: JoinedApprovalRow,
   { code, status, at }: { code: string; status: number; at: number },
 ): Promise<void> {
-  await endClaimsOf(kysely, row, { code, status, until: at + APPROVAL_PROBLEM_MS });
+  await endClaimsOf(kysely(row.tenant), row, { code, status, until: at + APPROVAL_PROBLEM_MS });
   if (row.sealed_request !== null) {
-    await endSealedRequest(kysely, { tenant: row.tenant, id: row.sealed_request, keepUntil: at });
+    await endSealedRequest(kysely(row.tenant), { tenant: row.tenant, id: row.sealed_request, keepUntil: at });
   }
 }
 
 /** Conditional on the stored status that was judged. */
 async function change({ kysely }: TransactionScope, row: ApprovalRow, changed: Partial<ApprovalRow>): Promise<void> {
-  const { numUpdatedRows } = await kysely
+  const { numUpdatedRows } = await kysely(row.tenant)
     .updateTable('approvals')
     .set(changed)
     .where('tenant', '=', row.tenant)

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { requireOneOf } from '../check.ts';
-import type { DbClient } from '../client.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { decodeTimeCursor, rowsToRead, timePosition, toPage } from '../page.ts';
 import {
   APPROVAL_STATUSES,
@@ -38,12 +38,12 @@ type ReadsPort = Pick<ApprovalsPort, 'getById' | 'findOpenByFingerprint' | 'list
 function createApprovalReads(dbClient: DbClient): ReadsPort {
   return {
     async getById(tenant, id, nowMs, context) {
-      const row = await readApproval(pointsOf(dbClient, context), tenant, id);
+      const row = await readApproval(pointsOf(dbClient, context, tenant), tenant, id);
       return row && toApprovalRecord(row, nowMs);
     },
 
     async findOpenByFingerprint({ tenant, agent, fingerprint }, nowMs, context) {
-      const row = await selectApprovals(pointsOf(dbClient, context))
+      const row = await selectApprovals(pointsOf(dbClient, context, tenant))
         .where('p.tenant', '=', tenant)
         .where('p.agent', '=', agent)
         .where('p.fingerprint', '=', fingerprint)
@@ -67,7 +67,7 @@ function createApprovalReads(dbClient: DbClient): ReadsPort {
       const count = rowsToRead(page);
       const rows: ApprovalSummaryRow[] = [];
       for (const reads of readingsOf(status, page.nowMs)) {
-        let query = selectSummaries(dbClient.lists).where('p.tenant', '=', tenant);
+        let query = selectSummaries(dbClient.lists(tenant)).where('p.tenant', '=', tenant);
         if (reads !== undefined) query = query.where(reads);
         if (agent !== undefined) query = query.where('p.agent', '=', agent);
         if (before !== undefined) {
@@ -82,7 +82,8 @@ function createApprovalReads(dbClient: DbClient): ReadsPort {
     },
 
     async countPending(tenant, nowMs) {
-      let query = dbClient.points
+      let query = dbClient
+        .points(tenant ?? INSTANCE_SCOPE)
         .selectFrom('approvals')
         .select((expression) => expression.fn.countAll<number>().as('count'))
         .where('status', '=', 'pending')
@@ -141,7 +142,7 @@ async function sweep(
   // Each in a transaction of its own, so that calls do not wait behind all of them.
   for (const { tenant, id } of due.slice(0, limit)) {
     const summary = await inOneTransaction(dbClient, undefined, async (scope) => {
-      const row = await readApproval(scope.kysely, tenant, id);
+      const row = await readApproval(scope.kysely(tenant), tenant, id);
       if (row === undefined || (row.status !== 'pending' && row.status !== 'approved')) return undefined;
       const now = toApprovalRecord(row, nowMs);
       if (now.status !== 'expired') return undefined;
@@ -154,5 +155,5 @@ async function sweep(
 }
 
 function selectDue(dbClient: DbClient, limit: number) {
-  return dbClient.points.selectFrom('approvals').select(['tenant', 'id']).limit(limit);
+  return dbClient.points(INSTANCE_SCOPE).selectFrom('approvals').select(['tenant', 'id']).limit(limit);
 }

@@ -1,33 +1,40 @@
 import { decodeEntry } from '@postern/audit';
 import type { Entry } from '@postern/schemas';
-import { sql } from 'kysely';
 import { requireCount, requireText } from '../check.ts';
 import type { DbClient } from '../client.ts';
 import { seqOfEntryId } from '../entry-id.ts';
-import { decodeNumberCursor, rowsToRead, toPage } from '../page.ts';
+import { encodeCursor, rowsToRead, toPage } from '../page.ts';
 import type { AuditPort, AuditQuery } from '../ports/audit.ts';
+import type { Page } from '../ports/context.ts';
 import { DbError } from '../ports/db-error.ts';
-import { requestKey } from '../request-key.ts';
 import { requireScope } from '../transaction.ts';
-
-const LIST = 'audit_entries';
+import { AUDIT_LIST, logOf, selectMatching } from './audit-conditions.ts';
+import { createAuditDecisions } from './audit-decisions.ts';
+import { type SearchResult, searchEntries } from './audit-search.ts';
+import { createSummariser } from './audit-summarise.ts';
 
 export function createAudit(dbClient: DbClient): AuditPort {
   return {
+    ...createAuditDecisions(dbClient),
+    summarise: createSummariser(dbClient),
+
     async append(draft, context) {
       requireText('audit_entries.tenant', draft.tenant);
       return requireScope(dbClient, context, 'appending to the audit log').appendEntry(draft);
     },
 
     async query(tenant, query) {
-      const rows = await selectMatching(dbClient, tenant, query).execute();
-      return toPage(rows, query.limit, LIST, { item: (row) => toEntry(row.entry), position: (row) => row.seq });
+      const result = isSearch(query)
+        ? await searchEntries(dbClient, tenant, query)
+        : { rows: await selectMatching(dbClient, tenant, query).execute() };
+      return pageOf(result, query.limit);
     },
 
     async getById(tenant, id) {
       const seq = seqOfEntryId(id);
       if (seq === undefined) return undefined;
-      const row = await dbClient.points
+      const row = await dbClient
+        .points(tenant)
         .selectFrom('audit_entries')
         .select('entry')
         .where('log', '=', logOf(tenant))
@@ -39,7 +46,8 @@ export function createAudit(dbClient: DbClient): AuditPort {
 
     async readLeaves(tenant, fromSeq, limit) {
       requireCount('audit_entries.seq', fromSeq);
-      const rows = await dbClient.lists
+      const rows = await dbClient
+        .lists(tenant)
         .selectFrom('audit_entries')
         .select(['seq', 'entry'])
         .where('log', '=', logOf(tenant))
@@ -52,7 +60,8 @@ export function createAudit(dbClient: DbClient): AuditPort {
     },
 
     async size(tenant) {
-      const row = await dbClient.points
+      const row = await dbClient
+        .points(tenant)
         .selectFrom('audit_entries')
         .select('seq')
         .where('log', '=', logOf(tenant))
@@ -64,34 +73,16 @@ export function createAudit(dbClient: DbClient): AuditPort {
   };
 }
 
-/** Only the request id has an index; the other filters are tried on each entry from the newest down. */
-export function selectMatching(dbClient: DbClient, tenant: string, query: AuditQuery) {
-  const before = decodeNumberCursor(LIST, query.cursor);
-  const { isJson, jsonMember } = dbClient.capabilities;
-  // An entry that is none any more matches every filter, so that it is found to be none.
-  const member = (name: keyof Entry, operator: '=' | '>=' | '<', value: string | number) =>
-    sql<boolean>`case when ${sql.raw(isJson('entry'))} then ${sql.raw(jsonMember('entry', name))} ${sql.raw(operator)} ${value} else true end`;
-  const entries = dbClient.lists.selectFrom('audit_entries').select(['seq', 'entry']);
-  // The sign keeps engines from reading the whole log in its order when the request id leads to a few entries at once.
-  let select =
-    query.requestId === undefined
-      ? entries.where('log', '=', logOf(tenant))
-      : entries
-          .where('request_key', '=', requestKey(query.requestId))
-          .where(member('requestId', '=', query.requestId))
-          .where(sql`+log`, '=', logOf(tenant));
-  if (before !== undefined) select = select.where('seq', '<', before);
-  for (const name of ['agent', 'integration', 'action', 'decision', 'type'] as const) {
-    const value = query[name];
-    if (value !== undefined) select = select.where(member(name, '=', value));
-  }
-  if (query.from !== undefined) select = select.where(member('at', '>=', query.from));
-  if (query.to !== undefined) select = select.where(member('at', '<', query.to));
-  return select.orderBy('seq', 'desc').limit(rowsToRead(query));
+/** A page that ended because it may cost no more goes on where it ended, however few it has found. */
+function pageOf({ rows, searchedTo }: SearchResult, limit: number): Page<Entry> {
+  const page = toPage(rows, limit, AUDIT_LIST, { item: (row) => toEntry(row.entry), position: (row) => row.seq });
+  if (searchedTo === undefined || page.nextCursor !== undefined) return page;
+  return { ...page, nextCursor: encodeCursor(AUDIT_LIST, searchedTo) };
 }
 
-function logOf(tenant: string) {
-  return sql<number>`(select log from audit_logs where tenant = ${tenant})`;
+/** Whether a page may have to read far: a request id leads to few entries, and all entries match none of the others. */
+function isSearch({ requestId, limit: _limit, cursor: _cursor, ...filters }: AuditQuery): boolean {
+  return requestId === undefined && Object.values(filters).some((value) => value !== undefined);
 }
 
 function toEntry(text: string): Entry {

@@ -1,4 +1,4 @@
-import { type SelectQueryBuilder, sql } from 'kysely';
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import {
   APPROVAL_PROBLEM_MS,
   APPROVAL_PROBLEMS,
@@ -6,7 +6,7 @@ import {
   type ClaimStateRow,
   claimStateOf,
 } from '../claim-state.ts';
-import type { DbClient } from '../client.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { fromJsonColumn, guardParser } from '../json-column.ts';
 import {
   CLAIM_RESOLUTIONS,
@@ -17,7 +17,7 @@ import {
   type ClaimState,
   type StoredAnswer,
 } from '../ports/claims.ts';
-import type { ClaimRow } from '../tables.ts';
+import type { ClaimRow, Tables } from '../tables.ts';
 
 /** Longer answers do not come along with their claim. */
 const ANSWER_BYTES_ALONG_MAX = 65_536;
@@ -32,7 +32,7 @@ export interface JoinedClaimRow extends Omit<ClaimRow, 'place'>, ClaimStateRow {
 }
 
 /** Constants are literals, so that the only parameters are those of the conditions that are added. */
-export function selectClaims(kysely: DbClient['points'], answers: 'with answers' | 'without answers') {
+export function selectClaims(kysely: Kysely<Tables>, answers: 'with answers' | 'without answers') {
   const along = sql.lit(answers === 'with answers' ? ANSWER_BYTES_ALONG_MAX : -1);
   return kysely
     .selectFrom('claims as c')
@@ -54,7 +54,7 @@ const approvalEnd = sql<number>`case p.status when 'pending' then p.expires_at w
 
 /** What a claim is found by; the query is compiled once and run with these, in this order. */
 export function compileFind(dbClient: DbClient) {
-  const query = selectClaims(dbClient.points, 'with answers')
+  const query = selectClaims(dbClient.points(INSTANCE_SCOPE), 'with answers')
     .where('c.tenant', '=', '')
     .where('c.agent', '=', '')
     .where('c.integration', '=', '')

@@ -1,4 +1,4 @@
-import type { DbClient } from '../client.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { inOneTransaction } from '../transaction.ts';
 
 /** Bytes of answers removed in one transaction, which calls wait behind. */
@@ -15,24 +15,29 @@ export async function sweepClaims(dbClient: DbClient, nowMs: number, limit: numb
  * the same transaction.)
  */
 async function markStrays(dbClient: DbClient, limit: number): Promise<number> {
-  const { numUpdatedRows } = await dbClient.writes
-    .updateTable('claims')
-    .set({ state: 'unknown', lease: null })
-    .where('place', 'in', (select) =>
-      select
-        .selectFrom('claims as c')
-        .leftJoin('node_leases as l', 'l.lease', 'c.lease')
-        .select('c.place')
-        .where('c.state', '=', 'dispatching')
-        .where('l.lease', 'is', null)
-        .limit(limit),
-    )
-    .executeTakeFirst();
+  // In a transaction, beside which no journal dispatches or settles what is found here.
+  const { numUpdatedRows } = await inOneTransaction(dbClient, undefined, (scope) =>
+    scope
+      .kysely(INSTANCE_SCOPE)
+      .updateTable('claims')
+      .set({ state: 'unknown', lease: null })
+      .where('place', 'in', (select) =>
+        select
+          .selectFrom('claims as c')
+          .leftJoin('node_leases as l', 'l.lease', 'c.lease')
+          .select('c.place')
+          .where('c.state', '=', 'dispatching')
+          .where('l.lease', 'is', null)
+          .limit(limit),
+      )
+      .executeTakeFirst(),
+  );
   return Number(numUpdatedRows);
 }
 
 async function removeExpired(dbClient: DbClient, nowMs: number, limit: number): Promise<number> {
-  const expired = await dbClient.points
+  const expired = await dbClient
+    .points(INSTANCE_SCOPE)
     .selectFrom('claims as c')
     .leftJoin('stored_answers as a', 'a.answer', 'c.answer')
     .select(['c.place', 'c.fence', 'c.answer', 'a.bytes'])
@@ -43,7 +48,8 @@ async function removeExpired(dbClient: DbClient, nowMs: number, limit: number): 
     .execute();
   const few = withinBytes(expired);
   if (few.length === 0) return 0;
-  return inOneTransaction(dbClient, undefined, async ({ kysely }) => {
+  return inOneTransaction(dbClient, undefined, async (scope) => {
+    const kysely = scope.kysely(INSTANCE_SCOPE);
     const removed = await kysely
       .deleteFrom('claims')
       .where(

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { requireCount, requireOneOf, requireText } from '../check.ts';
 import { claimStateOf } from '../claim-state.ts';
 import type { DbClient, TransactionScope } from '../client.ts';
@@ -14,6 +14,7 @@ import {
   type NewClaim,
 } from '../ports/claims.ts';
 import { DbError } from '../ports/db-error.ts';
+import type { Tables } from '../tables.ts';
 import { inOneTransaction, pointsOf, writesOf } from '../transaction.ts';
 import { moveClaim, moveObstacle, readClaimRow } from './claim-moves.ts';
 import {
@@ -34,18 +35,29 @@ export function createClaims(dbClient: DbClient): ClaimsPort {
   return { ...createClaimReads(dbClient), ...createClaimWrites(dbClient) };
 }
 
-function createClaimReads(dbClient: DbClient): Pick<ClaimsPort, 'find' | 'getById' | 'list' | 'readAnswer'> {
+type ReadMethod = 'find' | 'getById' | 'findByApproval' | 'list' | 'readAnswer';
+
+function createClaimReads(dbClient: DbClient): Pick<ClaimsPort, ReadMethod> {
   // On the path of a call: compiled once.
   const find = compileFind(dbClient);
   return {
     async find(scope, nowMs, context) {
-      const { rows } = await pointsOf(dbClient, context).executeQuery<JoinedClaimRow>(find(scope));
+      const { rows } = await pointsOf(dbClient, context, scope.tenant).executeQuery<JoinedClaimRow>(find(scope));
       const [row] = rows;
       return row && toClaimRecord(row, nowMs);
     },
 
     async getById(tenant, id, nowMs, context) {
-      const row = await readById(pointsOf(dbClient, context), tenant, id);
+      const row = await readById(pointsOf(dbClient, context, tenant), tenant, id);
+      return row && toClaimRecord(row, nowMs);
+    },
+
+    async findByApproval(tenant, approvalId, requestId, nowMs) {
+      const row = await selectClaims(dbClient.points(tenant), 'with answers')
+        .where('c.tenant', '=', tenant)
+        .where('c.approval_id', '=', approvalId)
+        .where('c.request_id', '=', requestId)
+        .executeTakeFirst();
       return row && toClaimRecord(row, nowMs);
     },
 
@@ -54,7 +66,11 @@ function createClaimReads(dbClient: DbClient): Pick<ClaimsPort, 'find' | 'getByI
       const before = decodeNumberCursor(LIST, page.cursor);
       const { nowMs } = page;
       // So written, the tenant leads to no index: an engine would collect and sort all of its claims for one page of them.
-      const ofTenant = selectClaims(dbClient.lists, 'without answers').where(sql<string>`c.tenant || ''`, '=', tenant);
+      const ofTenant = selectClaims(dbClient.lists(tenant), 'without answers').where(
+        sql<string>`c.tenant || ''`,
+        '=',
+        tenant,
+      );
       let query = whereReads(ofTenant, { tenant, state, nowMs });
       if (agent !== undefined) query = query.where('c.agent', '=', agent);
       if (integration !== undefined) query = query.where('c.integration', '=', integration);
@@ -68,7 +84,8 @@ function createClaimReads(dbClient: DbClient): Pick<ClaimsPort, 'find' | 'getByI
 
     async readAnswer(tenant, id) {
       if (!/^\d{1,16}$/.test(id)) return undefined;
-      const row = await dbClient.lists
+      const row = await dbClient
+        .lists(tenant)
         .selectFrom('stored_answers')
         .select('sealed')
         .where('answer', '=', Number(id))
@@ -83,7 +100,8 @@ function createClaimWrites(dbClient: DbClient): Pick<ClaimsPort, 'reserve' | 're
   return {
     async reserve(claim, nowMs, context) {
       requireNewClaim(claim);
-      return inOneTransaction(dbClient, context, async ({ kysely }) => {
+      return inOneTransaction(dbClient, context, async (scope) => {
+        const kysely = scope.kysely(claim.tenant);
         const row = await readClaimRow(kysely, claim);
         if (moveObstacle(row, claim, nowMs) !== undefined)
           return { isDone: false, found: row && toClaimRecord(row, nowMs) };
@@ -93,7 +111,7 @@ function createClaimWrites(dbClient: DbClient): Pick<ClaimsPort, 'reserve' | 're
     },
 
     async release(scope, nowMs, context) {
-      const { numDeletedRows } = await writesOf(dbClient, context)
+      const { numDeletedRows } = await writesOf(dbClient, context, scope.tenant)
         .deleteFrom('claims')
         .where('tenant', '=', scope.tenant)
         .where('agent', '=', scope.agent)
@@ -109,12 +127,12 @@ function createClaimWrites(dbClient: DbClient): Pick<ClaimsPort, 'reserve' | 're
       requireResolution(resolution);
       const nowMs = resolution.at;
       return inOneTransaction(dbClient, context, async (scope) => {
-        const row = await readById(scope.kysely, tenant, id);
+        const row = await readById(scope.kysely(tenant), tenant, id);
         const found = row && toClaimRecord(row, nowMs);
         if (row === undefined || found === undefined) throw new DbError('not_found', 'no such claim in that tenant');
         if (claimStateOf(row, nowMs) !== 'unknown') return { isDone: false, found };
         await storeResolution(scope, row, resolution);
-        return { isDone: true, claim: requireRecord(await readById(scope.kysely, tenant, id), nowMs) };
+        return { isDone: true, claim: requireRecord(await readById(scope.kysely(tenant), tenant, id), nowMs) };
       });
     },
 
@@ -122,7 +140,7 @@ function createClaimWrites(dbClient: DbClient): Pick<ClaimsPort, 'reserve' | 're
   };
 }
 
-async function readById(kysely: DbClient['points'], tenant: string, id: string): Promise<JoinedClaimRow | undefined> {
+async function readById(kysely: Kysely<Tables>, tenant: string, id: string): Promise<JoinedClaimRow | undefined> {
   const parsed = parseClaimId(id);
   if (parsed === undefined) return undefined;
   return selectClaims(kysely, 'without answers')
@@ -144,7 +162,7 @@ async function storeResolution(
 ): Promise<void> {
   const { at, by, note, outcome } = resolution;
   const lifetime = Math.min(Math.max(row.expires_at - row.created_at, 0), LIFETIME_MS_MAX);
-  const { numUpdatedRows } = await kysely
+  const { numUpdatedRows } = await kysely(row.tenant)
     .updateTable('claims')
     .set({
       state: STATE_AFTER[outcome],

@@ -1,5 +1,5 @@
-import { sql } from 'kysely';
-import type { DbClient } from '../client.ts';
+import { type Kysely, sql } from 'kysely';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { DbError } from '../ports/db-error.ts';
 import type { DirectoryPort, TenantDirectory } from '../ports/directory.ts';
 import { GLOBAL_TENANT } from '../ports/policy-rules.ts';
@@ -10,6 +10,7 @@ import type {
   SecretRow,
   Tables,
   TemplateVersionRow,
+  TenantLimitsRow,
 } from '../tables.ts';
 import { requireScope } from '../transaction.ts';
 import { selectIntegrations, toIntegrationRecord } from './integrations.ts';
@@ -17,11 +18,12 @@ import { selectRules, toPolicyRuleRecord } from './policy-rules.ts';
 import { selectSettings, toPolicySettings } from './policy-settings.ts';
 import { selectSecrets, toSecretRecord } from './secrets.ts';
 import { selectActive, toTemplateVersionRecord } from './templates.ts';
+import { toTenantLimits } from './tenant-limits.ts';
 
 export function createDirectory(dbClient: DbClient): DirectoryPort {
   return {
     async bump(tenant, context) {
-      const { kysely } = requireScope(dbClient, context, 'bump');
+      const kysely = requireScope(dbClient, context, 'bump').kysely(INSTANCE_SCOPE);
       const { revision } = await kysely
         .updateTable('instance')
         .set((expression) => ({ revision: expression('revision', '+', 1) }))
@@ -36,7 +38,8 @@ export function createDirectory(dbClient: DbClient): DirectoryPort {
     },
 
     async changesSince(revision) {
-      const rows = await dbClient.points
+      const rows = await dbClient
+        .points(INSTANCE_SCOPE)
         .selectFrom('instance')
         .leftJoin('tenants', (join) =>
           join.on('tenants.revision', '>', revision).on('tenants.name', '<>', GLOBAL_TENANT),
@@ -55,15 +58,17 @@ export function createDirectory(dbClient: DbClient): DirectoryPort {
 
 /** All in one snapshot: a change that lies between two of these reads would join new rules with an old upstream. */
 async function load(dbClient: DbClient, tenant: string): Promise<TenantDirectory | undefined> {
-  const { points } = dbClient;
+  const points = dbClient.points(INSTANCE_SCOPE);
   const enabledRules = (owner: string) => selectRules(points, owner).where('disabled_at', 'is', null).orderBy('id');
   const [tenants, instance, integrations, rules, globalRules, settings, secrets, templates] =
-    await dbClient.readTogether([
+    await dbClient.readTogether(INSTANCE_SCOPE, [
       points
         .selectFrom('tenants')
-        .select('name')
-        .where('name', '=', tenant)
-        .where('name', '<>', GLOBAL_TENANT)
+        .leftJoin('tenant_limits', 'tenant_limits.tenant', 'tenants.name')
+        .selectAll('tenant_limits')
+        .select(['tenants.name', 'tenants.disabled_at'])
+        .where('tenants.name', '=', tenant)
+        .where('tenants.name', '<>', GLOBAL_TENANT)
         .compile(),
       points.selectFrom('instance').select('revision').where('id', '=', 1).compile(),
       selectIntegrations(points, tenant).orderBy('name').compile(),
@@ -71,13 +76,16 @@ async function load(dbClient: DbClient, tenant: string): Promise<TenantDirectory
       enabledRules(GLOBAL_TENANT).compile(),
       selectSettings(points, tenant).compile(),
       selectSecrets(points, tenant).orderBy('name').compile(),
-      selectNamedTemplates(dbClient, tenant).compile(),
+      selectNamedTemplates(dbClient, points, tenant).compile(),
     ]);
-  if (tenants?.rows.length !== 1) return undefined;
+  const [own] = (tenants?.rows ?? []) as (TenantLimitsRow & Pick<Tables['tenants'], 'disabled_at'>)[];
+  if (own === undefined) return undefined;
   const [revision] = (instance?.rows ?? []) as Tables['instance'][];
   return {
     tenant,
     revision: revision?.revision ?? 0,
+    limits: toTenantLimits(own),
+    ...(own.disabled_at === null ? {} : { disabledAt: own.disabled_at }),
     integrations: ((integrations?.rows ?? []) as IntegrationRow[]).map(toIntegrationRecord),
     rules: ((rules?.rows ?? []) as PolicyRuleRow[]).map(toPolicyRuleRecord),
     globalRules: ((globalRules?.rows ?? []) as PolicyRuleRow[]).map(toPolicyRuleRecord),
@@ -88,7 +96,7 @@ async function load(dbClient: DbClient, tenant: string): Promise<TenantDirectory
 }
 
 /** Versions that no integration names may be many, and decide nothing. */
-function selectNamedTemplates({ points, capabilities }: DbClient, tenant: string) {
+function selectNamedTemplates({ capabilities }: DbClient, points: Kysely<Tables>, tenant: string) {
   const named = sql.raw<string>(capabilities.jsonMember('integrations.spec', 'template'));
   return selectActive(points, tenant)
     .where(({ exists, selectFrom }) =>

@@ -68,7 +68,7 @@ export async function revokeGrantsOf(
   approval: ApprovalRow,
   { by, at, reason }: { readonly by: string; readonly at: number; readonly reason: string },
 ): Promise<void> {
-  const revoked = await kysely
+  const revoked = await kysely(approval.tenant)
     .updateTable('grants')
     .set({ revoked_at: at, revoked_by: by })
     .where('tenant', '=', approval.tenant)

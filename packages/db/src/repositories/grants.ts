@@ -1,11 +1,11 @@
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { approvalStatusOf } from '../approval-state.ts';
 import { requireCount, requireText } from '../check.ts';
 import type { DbClient } from '../client.ts';
 import { decodeTimeCursor, rowsToRead, timePosition, toPage } from '../page.ts';
 import { DbError } from '../ports/db-error.ts';
 import type { GrantSearch, GrantsPort } from '../ports/grants.ts';
-import type { ApprovalRow, GrantRow } from '../tables.ts';
+import type { ApprovalRow, GrantRow, Tables } from '../tables.ts';
 import { inOneTransaction, pointsOf } from '../transaction.ts';
 import { approvalEntry } from './approval-entries.ts';
 import { type ApprovalScope, announcing } from './approval-messages.ts';
@@ -24,9 +24,10 @@ export function createGrants(dbClient: DbClient, options: RepositoryOptions): Gr
       requireText('grants.revoked_by', by);
       requireCount('grants.revoked_at', at);
       return inOneTransaction(dbClient, context, async (scope) => {
-        const row = await selectGrants(scope.kysely, tenant).where('id', '=', id).executeTakeFirst();
+        const row = await selectGrants(scope.kysely(tenant), tenant).where('id', '=', id).executeTakeFirst();
         if (row === undefined) throw new DbError('not_found', 'no such grant in that tenant');
-        const { numUpdatedRows } = await scope.kysely
+        const { numUpdatedRows } = await scope
+          .kysely(tenant)
           .updateTable('grants')
           .set({ revoked_at: at, revoked_by: by })
           .where('tenant', '=', tenant)
@@ -34,7 +35,7 @@ export function createGrants(dbClient: DbClient, options: RepositoryOptions): Gr
           .where('revoked_at', 'is', null)
           .executeTakeFirst();
         if (numUpdatedRows !== 1n) return false;
-        const approval = await requireApproval(scope.kysely, tenant, row.approval_id);
+        const approval = await requireApproval(scope.kysely(tenant), tenant, row.approval_id);
         const about = { at, type: 'grant.revoked', grant: id, actor: by } as const;
         await scope.appendEntry(approvalEntry(approval, reason === undefined ? about : { ...about, reason }));
         if (approvalStatusOf(approval, at) === 'approved') await endUnusable(announcing(scope, options), approval, at);
@@ -49,17 +50,19 @@ type ReadsPort = Pick<GrantsPort, 'findFitting' | 'getById' | 'listByApproval' |
 function createGrantReads(dbClient: DbClient): ReadsPort {
   return {
     async findFitting(search, nowMs, context) {
-      const rows = await selectFitting(pointsOf(dbClient, context), search, nowMs).execute();
+      const rows = await selectFitting(pointsOf(dbClient, context, search.tenant), search, nowMs).execute();
       return rows.sort(bestFirst).map((row) => toGrantRecord(row, nowMs));
     },
 
     async getById(tenant, id, nowMs, context) {
-      const row = await selectGrants(pointsOf(dbClient, context), tenant).where('id', '=', id).executeTakeFirst();
+      const row = await selectGrants(pointsOf(dbClient, context, tenant), tenant)
+        .where('id', '=', id)
+        .executeTakeFirst();
       return row && toGrantRecord(row, nowMs);
     },
 
     async listByApproval(tenant, approvalId, nowMs, context) {
-      const rows = await selectGrants(pointsOf(dbClient, context), tenant)
+      const rows = await selectGrants(pointsOf(dbClient, context, tenant), tenant)
         .where('approval_id', '=', approvalId)
         .orderBy('created_at', 'desc')
         .orderBy('id', 'desc')
@@ -69,7 +72,7 @@ function createGrantReads(dbClient: DbClient): ReadsPort {
 
     async list(tenant, { agent, isUsable }, page) {
       const before = decodeTimeCursor(LIST, page.cursor);
-      let query = selectGrants(dbClient.lists, tenant);
+      let query = selectGrants(dbClient.lists(tenant), tenant);
       if (agent !== undefined) query = query.where('agent', '=', agent);
       if (isUsable !== undefined) {
         const usable = usableAt(page.nowMs);
@@ -86,7 +89,7 @@ function createGrantReads(dbClient: DbClient): ReadsPort {
   };
 }
 
-function selectGrants(kysely: DbClient['points'], tenant: string) {
+function selectGrants(kysely: Kysely<Tables>, tenant: string) {
   return kysely.selectFrom('grants').selectAll().where('tenant', '=', tenant);
 }
 
@@ -96,7 +99,7 @@ function usableAt(nowMs: number) {
 }
 
 /** Bound to the call, and standing; each by an index of its own. */
-function selectFitting(kysely: DbClient['points'], search: GrantSearch, nowMs: number) {
+function selectFitting(kysely: Kysely<Tables>, search: GrantSearch, nowMs: number) {
   const { tenant, agent, fingerprint, integration, action, method, path } = search;
   const standing = selectGrants(kysely, tenant)
     .where('agent', '=', agent)
@@ -121,7 +124,7 @@ function bestFirst(one: GrantRow, other: GrantRow): number {
 
 /** An approval without a grant that could still be used can never be executed. */
 async function endUnusable(scope: ApprovalScope, approval: ApprovalRow & { lease_until: number | null }, at: number) {
-  const left = await selectGrants(scope.kysely, approval.tenant)
+  const left = await selectGrants(scope.kysely(approval.tenant), approval.tenant)
     .where('approval_id', '=', approval.id)
     .where(usableAt(at))
     .limit(1)

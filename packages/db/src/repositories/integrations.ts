@@ -1,18 +1,26 @@
 import { type Integration, integrationSchema } from '@postern/schemas';
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { requireOrigin, requireText, withReference } from '../check.ts';
-import type { DbClient } from '../client.ts';
+import { type DbClient, type EngineCapabilities, INSTANCE_SCOPE } from '../client.ts';
 import { fromJsonColumn, toJsonColumn } from '../json-column.ts';
 import { decodeTextCursor, rowsToRead, toPage } from '../page.ts';
 import { DbError } from '../ports/db-error.ts';
+import type { IntegrationTemplatesPort } from '../ports/integration-templates.ts';
 import type { IntegrationRecord, IntegrationsPort } from '../ports/integrations.ts';
-import type { IntegrationRow } from '../tables.ts';
+import type { IntegrationRow, Tables } from '../tables.ts';
 import { listsOf, pointsOf, writesOf } from '../transaction.ts';
+import { createIntegrationTemplates } from './integration-templates.ts';
 import type { RepositoryOptions } from './repository-options.ts';
 
 const LIST = 'integrations';
 
-export function createIntegrations(dbClient: DbClient, { now, newId }: RepositoryOptions): IntegrationsPort {
+export function createIntegrations(dbClient: DbClient, options: RepositoryOptions): IntegrationsPort {
+  return { ...createIntegrationRows(dbClient, options), ...createIntegrationTemplates(dbClient, options) };
+}
+
+type IntegrationRowsPort = Omit<IntegrationsPort, keyof IntegrationTemplatesPort>;
+
+function createIntegrationRows(dbClient: DbClient, { now, newId }: RepositoryOptions): IntegrationRowsPort {
   return {
     async create(tenant, spec, origin, context) {
       requireText('integrations.tenant', tenant);
@@ -29,36 +37,38 @@ export function createIntegrations(dbClient: DbClient, { now, newId }: Repositor
         created_at: at,
         updated_at: at,
       };
-      const inserting = writesOf(dbClient, context).insertInto('integrations').values(row).execute();
+      const inserting = writesOf(dbClient, context, tenant).insertInto('integrations').values(row).execute();
       await withReference('integrations.tenant', inserting);
       return toIntegrationRecord(row);
     },
 
     async getById(tenant, id, context) {
-      const row = await selectIntegrations(pointsOf(dbClient, context), tenant).where('id', '=', id).executeTakeFirst();
+      const row = await selectIntegrations(pointsOf(dbClient, context, tenant), tenant)
+        .where('id', '=', id)
+        .executeTakeFirst();
       return row && toIntegrationRecord(row);
     },
 
     async getByName(tenant, name, context) {
-      const query = selectIntegrations(pointsOf(dbClient, context), tenant).where('name', '=', name);
+      const query = selectIntegrations(pointsOf(dbClient, context, tenant), tenant).where('name', '=', name);
       const row = await query.executeTakeFirst();
       return row && toIntegrationRecord(row);
     },
 
     async listByTenant(tenant, page, context) {
       const after = decodeTextCursor(LIST, page.cursor);
-      let query = selectIntegrations(listsOf(dbClient, context), tenant);
+      let query = selectIntegrations(listsOf(dbClient, context, tenant), tenant);
       if (after !== undefined) query = query.where('name', '>', after);
       const rows = await query.orderBy('name').limit(rowsToRead(page)).execute();
       return toPage(rows, page.limit, LIST, { item: toIntegrationRecord, position: (row) => row.name });
     },
 
-    listListening: (context) => listListening(listsOf(dbClient, context)),
+    listListening: (context) => listListening(listsOf(dbClient, context, INSTANCE_SCOPE), dbClient.capabilities),
 
     // biome-ignore lint/complexity/useMaxParams: the port's signature
     async update(tenant, id, spec, { ifVersion, origin }, context) {
       if (origin !== undefined) requireOrigin('integrations.origin', origin);
-      let query = writesOf(dbClient, context)
+      let query = writesOf(dbClient, context, tenant)
         .updateTable('integrations')
         .set((expression) => ({
           spec: toJsonColumn(spec),
@@ -72,14 +82,14 @@ export function createIntegrations(dbClient: DbClient, { now, newId }: Repositor
       if (ifVersion !== undefined) query = query.where('version', '=', ifVersion);
       const row = await query.returningAll().executeTakeFirst();
       if (row !== undefined) return toIntegrationRecord(row);
-      const current = await selectIntegrations(writesOf(dbClient, context), tenant)
+      const current = await selectIntegrations(writesOf(dbClient, context, tenant), tenant)
         .where('id', '=', id)
         .executeTakeFirst();
       throw whyNotUpdated(current, spec);
     },
 
     async remove(tenant, id, context) {
-      const result = await writesOf(dbClient, context)
+      const result = await writesOf(dbClient, context, tenant)
         .deleteFrom('integrations')
         .where('tenant', '=', tenant)
         .where('id', '=', id)
@@ -89,18 +99,21 @@ export function createIntegrations(dbClient: DbClient, { now, newId }: Repositor
   };
 }
 
-async function listListening(kysely: DbClient['points']): Promise<readonly IntegrationRecord[]> {
+async function listListening(
+  kysely: Kysely<Tables>,
+  { jsonMember }: EngineCapabilities,
+): Promise<readonly IntegrationRecord[]> {
   const rows = await kysely
     .selectFrom('integrations')
     .selectAll()
-    .where(sql`spec ->> '$.listen'`, 'is not', null)
+    .where(sql.raw(jsonMember('spec', 'listen')), 'is not', null)
     .orderBy('tenant')
     .orderBy('name')
     .execute();
   return rows.map(toIntegrationRecord);
 }
 
-export function selectIntegrations(kysely: DbClient['points'], tenant: string) {
+export function selectIntegrations(kysely: Kysely<Tables>, tenant: string) {
   return kysely.selectFrom('integrations').selectAll().where('tenant', '=', tenant);
 }
 

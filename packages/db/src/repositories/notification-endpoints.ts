@@ -25,7 +25,7 @@ function createWrites(dbClient: DbClient, { now, newId }: RepositoryOptions): Wr
       requireText('notification_endpoints.url', spec.url);
       requireOrigin('notification_endpoints.origin', origin);
       const at = now();
-      const inserting = writesOf(dbClient, context)
+      const inserting = writesOf(dbClient, context, tenant)
         .insertInto('notification_endpoints')
         .values({
           tenant,
@@ -46,7 +46,7 @@ function createWrites(dbClient: DbClient, { now, newId }: RepositoryOptions): Wr
 
     async update({ tenant, id }, spec, origin, context) {
       requireOrigin('notification_endpoints.origin', origin);
-      const row = await writesOf(dbClient, context)
+      const row = await writesOf(dbClient, context, tenant)
         .updateTable('notification_endpoints')
         .set({ spec: toJsonColumn(spec), origin, updated_at: now() })
         .where('tenant', '=', tenant)
@@ -55,7 +55,7 @@ function createWrites(dbClient: DbClient, { now, newId }: RepositoryOptions): Wr
         .returningAll()
         .executeTakeFirst();
       if (row !== undefined) return toRecord(row);
-      const current = await selectEndpoints(writesOf(dbClient, context), tenant)
+      const current = await selectEndpoints(writesOf(dbClient, context, tenant), tenant)
         .where('id', '=', id)
         .executeTakeFirst();
       if (current === undefined) throw new DbError('not_found', NONE);
@@ -64,7 +64,8 @@ function createWrites(dbClient: DbClient, { now, newId }: RepositoryOptions): Wr
 
     async remove(tenant, id, at, context) {
       requireCount('notification_endpoints.removed_at', at);
-      await inOneTransaction(dbClient, context, async ({ kysely }) => {
+      await inOneTransaction(dbClient, context, async (scope) => {
+        const kysely = scope.kysely(tenant);
         const { numDeletedRows } = await kysely
           .deleteFrom('notification_endpoints')
           .where('tenant', '=', tenant)
@@ -80,12 +81,16 @@ function createWrites(dbClient: DbClient, { now, newId }: RepositoryOptions): Wr
 function createReads(dbClient: DbClient): Pick<NotificationEndpointsPort, 'getById' | 'listByTenant'> {
   return {
     async getById(tenant, id, context) {
-      const row = await selectEndpoints(pointsOf(dbClient, context), tenant).where('id', '=', id).executeTakeFirst();
+      const row = await selectEndpoints(pointsOf(dbClient, context, tenant), tenant)
+        .where('id', '=', id)
+        .executeTakeFirst();
       return row && toRecord(row);
     },
 
     async listByTenant(tenant, context) {
-      const rows = await selectEndpoints(pointsOf(dbClient, context), tenant).orderBy('url').execute();
+      const rows = await selectEndpoints(pointsOf(dbClient, context, tenant), tenant)
+        .orderBy('url')
+        .execute();
       return rows.map(toRecord);
     },
   };
@@ -98,7 +103,8 @@ function createNotes(dbClient: DbClient): Pick<NotificationEndpointsPort, 'noteT
         error === undefined
           ? { delivered_at: at, failed_at: null, last_error: null }
           : { failed_at: at, last_error: error };
-      await dbClient.writes
+      await dbClient
+        .writes(tenant)
         .updateTable('notification_endpoints')
         .set(changed)
         .where('tenant', '=', tenant)
@@ -110,7 +116,7 @@ function createNotes(dbClient: DbClient): Pick<NotificationEndpointsPort, 'noteT
       requireText('notices.tenant', tenant);
       requireText('notices.subject', subject);
       requireCount('notices.told_at', at);
-      const { numInsertedOrUpdatedRows } = await writesOf(dbClient, context)
+      const { numInsertedOrUpdatedRows } = await writesOf(dbClient, context, tenant)
         .insertInto('notices')
         .values({ tenant, subject, told_at: at })
         .onConflict((conflict) =>

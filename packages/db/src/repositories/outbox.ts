@@ -1,6 +1,6 @@
 import { type Kysely, type Selectable, sql } from 'kysely';
 import { requireCount, requireOneOf, requireText } from '../check.ts';
-import type { DbClient } from '../client.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { decodeNumberCursor, rowsToRead, toPage } from '../page.ts';
 import { DbError } from '../ports/db-error.ts';
 import {
@@ -26,37 +26,19 @@ function createDelivery(dbClient: DbClient, { newId }: RepositoryOptions): Deliv
   return {
     async add(messages, nowMs, context) {
       for (const message of messages) requireMessage(message);
-      return inOneTransaction(dbClient, context, async ({ kysely }) => {
+      return inOneTransaction(dbClient, context, async (scope) => {
         const added: OutboxMessage[] = [];
-        for (const message of messages) added.push(await insertMessage(kysely, { message, id: newId(), nowMs }));
+        for (const message of messages)
+          added.push(await insertMessage(scope.kysely(message.tenant), { message, id: newId(), nowMs }));
         return added;
       });
     },
 
-    async take(nowMs, { leaseMs, limit, busyEndpoints = [], busyTenants = [] }) {
-      const rows = await dbClient.writes
-        .updateTable('outbox')
-        .set({ attempts: sql`attempts + 1`, next_attempt_at: nowMs + leaseMs })
-        .where('place', 'in', (select) => {
-          let due = select
-            .selectFrom('outbox')
-            .select('place')
-            .where('state', '=', sql.lit('pending'))
-            .where('next_attempt_at', '<=', nowMs);
-          if (busyEndpoints.length > 0)
-            due = due.where(sql<string>`tenant || ' ' || endpoint`, 'not in', busyEndpoints);
-          if (busyTenants.length > 0) due = due.where('tenant', 'not in', busyTenants);
-          return due.orderBy('next_attempt_at').orderBy('place').limit(limit);
-        })
-        .returningAll()
-        .execute();
-      return rows
-        .sort((one, other) => one.place - other.place)
-        .map((row) => ({ ...toMessage(row), leaseUntil: row.next_attempt_at }));
-    },
+    take: (nowMs, terms) => takeDue(dbClient, nowMs, terms),
 
     async finish({ tenant, id, attempts }, outcome) {
-      const { numUpdatedRows } = await dbClient.writes
+      const { numUpdatedRows } = await dbClient
+        .writes(tenant)
         .updateTable('outbox')
         .set(changeOf(outcome))
         .where('id', '=', id)
@@ -68,7 +50,8 @@ function createDelivery(dbClient: DbClient, { newId }: RepositoryOptions): Deliv
     },
 
     async replay(tenant, id, nowMs, context) {
-      return inOneTransaction(dbClient, context, async ({ kysely }) => {
+      return inOneTransaction(dbClient, context, async (scope) => {
+        const kysely = scope.kysely(tenant);
         const row = await selectMessages(kysely, tenant).where('id', '=', id).executeTakeFirst();
         if (row === undefined) throw new DbError('not_found', 'no such message in that tenant');
         if (row.state === 'pending' || (await isDisabled(kysely, tenant, row.endpoint))) return false;
@@ -83,7 +66,8 @@ function createDelivery(dbClient: DbClient, { newId }: RepositoryOptions): Deliv
     },
 
     async sweep(finishedBefore, limit) {
-      const { numDeletedRows } = await dbClient.writes
+      const { numDeletedRows } = await dbClient
+        .writes(INSTANCE_SCOPE)
         .deleteFrom('outbox')
         .where('place', 'in', (select) =>
           select.selectFrom('outbox').select('place').where('finished_at', '<', finishedBefore).limit(limit),
@@ -94,6 +78,35 @@ function createDelivery(dbClient: DbClient, { newId }: RepositoryOptions): Deliv
   };
 }
 
+/** In a transaction, so that of several that ask at once each finds what those before it have left. */
+async function takeDue(
+  dbClient: DbClient,
+  nowMs: number,
+  { leaseMs, limit, busyEndpoints = [], busyTenants = [] }: Parameters<OutboxPort['take']>[1],
+): ReturnType<OutboxPort['take']> {
+  const rows = await inOneTransaction(dbClient, undefined, (scope) =>
+    scope
+      .kysely(INSTANCE_SCOPE)
+      .updateTable('outbox')
+      .set({ attempts: sql`attempts + 1`, next_attempt_at: nowMs + leaseMs })
+      .where('place', 'in', (select) => {
+        let due = select
+          .selectFrom('outbox')
+          .select('place')
+          .where('state', '=', sql.lit('pending'))
+          .where('next_attempt_at', '<=', nowMs);
+        if (busyEndpoints.length > 0) due = due.where(sql<string>`tenant || ' ' || endpoint`, 'not in', busyEndpoints);
+        if (busyTenants.length > 0) due = due.where('tenant', 'not in', busyTenants);
+        return due.orderBy('next_attempt_at').orderBy('place').limit(limit);
+      })
+      .returningAll()
+      .execute(),
+  );
+  return rows
+    .sort((one, other) => one.place - other.place)
+    .map((row) => ({ ...toMessage(row), leaseUntil: row.next_attempt_at }));
+}
+
 type EndpointsPort = Pick<OutboxPort, 'disableEndpoint' | 'enableEndpoint' | 'listDisabledEndpoints'>;
 
 function createEndpoints(dbClient: DbClient): EndpointsPort {
@@ -102,11 +115,13 @@ function createEndpoints(dbClient: DbClient): EndpointsPort {
       requireText('disabled_endpoints.tenant', tenant);
       requireText('disabled_endpoints.endpoint', endpoint);
       requireCount('disabled_endpoints.disabled_at', at);
-      return inOneTransaction(dbClient, context, ({ kysely }) => disableEndpoint(kysely, { tenant, endpoint, at }));
+      return inOneTransaction(dbClient, context, ({ kysely }) =>
+        disableEndpoint(kysely(tenant), { tenant, endpoint, at }),
+      );
     },
 
     async enableEndpoint(tenant, endpoint, context) {
-      const { numDeletedRows } = await writesOf(dbClient, context)
+      const { numDeletedRows } = await writesOf(dbClient, context, tenant)
         .deleteFrom('disabled_endpoints')
         .where('tenant', '=', tenant)
         .where('endpoint', '=', endpoint)
@@ -115,7 +130,8 @@ function createEndpoints(dbClient: DbClient): EndpointsPort {
     },
 
     async listDisabledEndpoints(tenant) {
-      const rows = await dbClient.points
+      const rows = await dbClient
+        .points(tenant)
         .selectFrom('disabled_endpoints')
         .select(['endpoint', 'disabled_at'])
         .where('tenant', '=', tenant)
@@ -149,14 +165,16 @@ export async function disableEndpoint(
 function createReads(dbClient: DbClient): Pick<OutboxPort, 'getById' | 'list' | 'countPending' | 'nextDueAt'> {
   return {
     async getById(tenant, id) {
-      const row = await selectMessages(pointsOf(dbClient, undefined), tenant).where('id', '=', id).executeTakeFirst();
+      const row = await selectMessages(pointsOf(dbClient, undefined, tenant), tenant)
+        .where('id', '=', id)
+        .executeTakeFirst();
       return row && toMessage(row);
     },
 
     async list(tenant, { state }, page) {
       if (state !== undefined) requireOneOf('outbox.state', state, OUTBOX_STATES);
       const before = decodeNumberCursor(LIST, page.cursor);
-      let query = selectMessages(dbClient.lists, tenant);
+      let query = selectMessages(dbClient.lists(tenant), tenant);
       if (state !== undefined) query = query.where('state', '=', state);
       if (before !== undefined) query = query.where('place', '<', before);
       const rows = await query.orderBy('place', 'desc').limit(rowsToRead(page)).execute();
@@ -164,7 +182,8 @@ function createReads(dbClient: DbClient): Pick<OutboxPort, 'getById' | 'list' | 
     },
 
     async countPending() {
-      const row = await dbClient.points
+      const row = await dbClient
+        .points(INSTANCE_SCOPE)
         .selectFrom('outbox')
         .select((expression) => expression.fn.countAll<number>().as('count'))
         .where('state', '=', sql.lit('pending'))
@@ -173,7 +192,8 @@ function createReads(dbClient: DbClient): Pick<OutboxPort, 'getById' | 'list' | 
     },
 
     async nextDueAt() {
-      const row = await dbClient.points
+      const row = await dbClient
+        .points(INSTANCE_SCOPE)
         .selectFrom('outbox')
         .select('next_attempt_at')
         .where('state', '=', sql.lit('pending'))

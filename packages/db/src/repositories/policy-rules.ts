@@ -1,17 +1,43 @@
 import { type Rule, ruleSchema } from '@postern/schemas';
+import type { Kysely } from 'kysely';
 import { requireCount, requireOrigin, requireText, withReference } from '../check.ts';
-import type { DbClient } from '../client.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { fromJsonColumn, toJsonColumn } from '../json-column.ts';
 import { decodeTextCursor, rowsToRead, toPage } from '../page.ts';
 import { DbError } from '../ports/db-error.ts';
-import type { PolicyRuleRecord, PolicyRulesPort } from '../ports/policy-rules.ts';
-import type { PolicyRuleRow } from '../tables.ts';
+import { GLOBAL_TENANT, type PolicyRuleRecord, type PolicyRulesPort } from '../ports/policy-rules.ts';
+import type { PolicyRuleRow, Tables } from '../tables.ts';
 import { listsOf, pointsOf, writesOf } from '../transaction.ts';
+import { rulesInScope } from './descriptor-scope.ts';
 import type { RepositoryOptions } from './repository-options.ts';
 
 const LIST = 'policy_rules';
 
-export function createPolicyRules(dbClient: DbClient, { now }: RepositoryOptions): PolicyRulesPort {
+export function createPolicyRules(dbClient: DbClient, options: RepositoryOptions): PolicyRulesPort {
+  return { ...createRuleRows(dbClient, options), ...createScopedList(dbClient) };
+}
+
+function createScopedList(dbClient: DbClient): Pick<PolicyRulesPort, 'listPolicyRulesForDescriptorScope'> {
+  return {
+    async listPolicyRulesForDescriptorScope(tenant, scope, context) {
+      requireText('policy_rules.tenant', tenant);
+      // The global ones are no tenant's, so that it is the instance that is asked.
+      const rows = await pointsOf(dbClient, context, INSTANCE_SCOPE)
+        .selectFrom('policy_rules')
+        .selectAll()
+        .where('tenant', 'in', [tenant, GLOBAL_TENANT])
+        .where('disabled_at', 'is', null)
+        .orderBy('tenant')
+        .orderBy('id')
+        .execute();
+      return rulesInScope(rows.map(toPolicyRuleRecord), scope);
+    },
+  };
+}
+
+type RuleRowsPort = Omit<PolicyRulesPort, 'listPolicyRulesForDescriptorScope'>;
+
+function createRuleRows(dbClient: DbClient, { now }: RepositoryOptions): RuleRowsPort {
   return {
     async createPolicyRule(tenant, spec, origin, context) {
       requireText('policy_rules.tenant', tenant);
@@ -28,20 +54,22 @@ export function createPolicyRules(dbClient: DbClient, { now }: RepositoryOptions
         updated_at: at,
         disabled_at: disabledAt(spec, at),
       };
-      const inserting = writesOf(dbClient, context).insertInto('policy_rules').values(row).execute();
+      const inserting = writesOf(dbClient, context, tenant).insertInto('policy_rules').values(row).execute();
       await withReference('policy_rules.tenant', inserting);
       return toPolicyRuleRecord(row);
     },
 
     async getPolicyRuleById(tenant, id, context) {
-      const row = await selectRules(pointsOf(dbClient, context), tenant).where('id', '=', id).executeTakeFirst();
+      const row = await selectRules(pointsOf(dbClient, context, tenant), tenant)
+        .where('id', '=', id)
+        .executeTakeFirst();
       return row && toPolicyRuleRecord(row);
     },
 
     async updatePolicyRule(tenant, spec, { ifVersion, origin }, context) {
       if (origin !== undefined) requireOrigin('policy_rules.origin', origin);
       const at = now();
-      let query = writesOf(dbClient, context)
+      let query = writesOf(dbClient, context, tenant)
         .updateTable('policy_rules')
         .set((expression) => ({
           spec: toJsonColumn(spec),
@@ -55,7 +83,7 @@ export function createPolicyRules(dbClient: DbClient, { now }: RepositoryOptions
       if (ifVersion !== undefined) query = query.where('version', '=', ifVersion);
       const row = await query.returningAll().executeTakeFirst();
       if (row !== undefined) return toPolicyRuleRecord(row);
-      const current = await selectRules(writesOf(dbClient, context), tenant)
+      const current = await selectRules(writesOf(dbClient, context, tenant), tenant)
         .where('id', '=', spec.id)
         .executeTakeFirst();
       if (current === undefined) throw new DbError('not_found', 'no such rule in that tenant');
@@ -64,7 +92,7 @@ export function createPolicyRules(dbClient: DbClient, { now }: RepositoryOptions
 
     async disablePolicyRule(tenant, id, at, context) {
       requireCount('policy_rules.disabled_at', at);
-      const result = await writesOf(dbClient, context)
+      const result = await writesOf(dbClient, context, tenant)
         .updateTable('policy_rules')
         .set((expression) => ({ disabled_at: at, updated_at: at, version: expression('version', '+', 1) }))
         .where('tenant', '=', tenant)
@@ -76,7 +104,7 @@ export function createPolicyRules(dbClient: DbClient, { now }: RepositoryOptions
 
     async listByTenant(tenant, page, context) {
       const after = decodeTextCursor(LIST, page.cursor);
-      let query = selectRules(listsOf(dbClient, context), tenant);
+      let query = selectRules(listsOf(dbClient, context, tenant), tenant);
       if (after !== undefined) query = query.where('id', '>', after);
       const rows = await query.orderBy('id').limit(rowsToRead(page)).execute();
       return toPage(rows, page.limit, LIST, { item: toPolicyRuleRecord, position: (row) => row.id });
@@ -84,7 +112,7 @@ export function createPolicyRules(dbClient: DbClient, { now }: RepositoryOptions
   };
 }
 
-export function selectRules(kysely: DbClient['points'], tenant: string) {
+export function selectRules(kysely: Kysely<Tables>, tenant: string) {
   return kysely.selectFrom('policy_rules').selectAll().where('tenant', '=', tenant);
 }
 

@@ -39,7 +39,7 @@ export function createPolicyVersions(dbClient: DbClient, { now, newId }: Reposit
       requireText('policy_versions.tenant', tenant);
       requireText('policy_versions.document', document);
       requireText('policy_versions.created_by', createdBy);
-      const { kysely } = requireScope(dbClient, context, 'making a policy version');
+      const kysely = requireScope(dbClient, context, 'making a policy version').kysely(tenant);
       const active = await selectRef(kysely, tenant, 'active').select('number').executeTakeFirst();
       const row: PolicyVersionRow = {
         tenant,
@@ -61,7 +61,7 @@ export function createPolicyVersions(dbClient: DbClient, { now, newId }: Reposit
     },
 
     async activatePolicyVersion(tenant, id, { ifActive, policyVersion }, context) {
-      const { kysely } = requireScope(dbClient, context, 'activating a policy version');
+      const kysely = requireScope(dbClient, context, 'activating a policy version').kysely(tenant);
       const superseded = await kysely
         .updateTable('policy_versions')
         .set({ status: 'superseded' })
@@ -90,7 +90,7 @@ export function createPolicyVersions(dbClient: DbClient, { now, newId }: Reposit
     },
 
     async setActivePolicyVersion(tenant, policyVersion, context) {
-      const { kysely } = requireScope(dbClient, context, 'changing a policy version');
+      const kysely = requireScope(dbClient, context, 'changing a policy version').kysely(tenant);
       const result = await kysely
         .updateTable('policy_versions')
         .set({ policy_version: policyVersion ?? null })
@@ -107,18 +107,25 @@ type Reads = 'getPolicyVersion' | 'getPolicyVersionSummary' | 'listByTenant';
 function readCalls(dbClient: DbClient): Pick<PolicyVersionsPort, Reads> {
   return {
     async getPolicyVersion(tenant, ref, context) {
-      const row = await selectRef(pointsOf(dbClient, context), tenant, ref).selectAll().executeTakeFirst();
+      const row = await selectRef(pointsOf(dbClient, context, tenant), tenant, ref)
+        .selectAll()
+        .executeTakeFirst();
       return row && toRecord(row);
     },
 
     async getPolicyVersionSummary(tenant, ref, context) {
-      const row = await selectRef(pointsOf(dbClient, context), tenant, ref).select(SUMMARY).executeTakeFirst();
+      const row = await selectRef(pointsOf(dbClient, context, tenant), tenant, ref)
+        .select(SUMMARY)
+        .executeTakeFirst();
       return row && toSummary(row);
     },
 
     async listByTenant(tenant, page, context) {
       const before = decodeNumberCursor(LIST, page.cursor);
-      let query = listsOf(dbClient, context).selectFrom('policy_versions').select(SUMMARY).where('tenant', '=', tenant);
+      let query = listsOf(dbClient, context, tenant)
+        .selectFrom('policy_versions')
+        .select(SUMMARY)
+        .where('tenant', '=', tenant);
       if (before !== undefined) query = query.where('number', '<', before);
       const rows = await query.orderBy('number', 'desc').limit(rowsToRead(page)).execute();
       return toPage(rows, page.limit, LIST, { item: toSummary, position: (row) => row.number });

@@ -1,6 +1,6 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { requireCount, requireText } from '../check.ts';
-import type { DbClient } from '../client.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { toJsonColumn } from '../json-column.ts';
 import { ownBytes } from '../own-bytes.ts';
 import {
@@ -26,7 +26,8 @@ function createQueue(
   return {
     async enqueue(call, nowMs, context) {
       requireCall(call);
-      return inOneTransaction(dbClient, context, async ({ kysely }) => {
+      return inOneTransaction(dbClient, context, async (scope) => {
+        const kysely = scope.kysely(call.tenant);
         const open = await kysely
           .selectFrom('queued_calls')
           .select((expression) => expression.fn.countAll<number>().as('count'))
@@ -43,6 +44,7 @@ function createQueue(
             integration: call.integration,
             state: 'queued',
             sealed_request: call.sealedRequest,
+            bytes: bytesOfRequest(call),
             claim_key: call.claimKey,
             request_id: call.requestId,
             attempts: 0,
@@ -58,7 +60,7 @@ function createQueue(
     async cancel(tenant, id, { agent, at, keepUntil }, context) {
       requireCount('queued_calls.finished_at', at);
       requireCount('queued_calls.keep_until', keepUntil);
-      let query = writesOf(dbClient, context)
+      let query = writesOf(dbClient, context, tenant)
         .updateTable('queued_calls')
         .set({ state: 'cancelled', due_at: null, finished_at: at, keep_until: keepUntil })
         .where('tenant', '=', tenant)
@@ -69,7 +71,8 @@ function createQueue(
     },
 
     async sweep(nowMs, limit) {
-      return inOneTransaction(dbClient, undefined, async ({ kysely }) => {
+      return inOneTransaction(dbClient, undefined, async (scope) => {
+        const kysely = scope.kysely(INSTANCE_SCOPE);
         const removed = await kysely
           .deleteFrom('queued_calls')
           .where('place', 'in', (select) =>
@@ -91,18 +94,19 @@ function createRuns(dbClient: DbClient): Pick<QueuedCallsPort, 'take' | 'renew' 
 
     async renew(call, leaseUntil) {
       requireCount('queued_calls.due_at', leaseUntil);
-      return changeTaken(dbClient.writes, call, { due_at: leaseUntil });
+      return changeTaken(dbClient.writes(call.tenant), call, { due_at: leaseUntil });
     },
 
     async putBack(call, notBefore) {
       requireCount('queued_calls.due_at', notBefore);
-      return changeTaken(dbClient.writes, call, { state: 'queued', due_at: notBefore, started_at: null });
+      return changeTaken(dbClient.writes(call.tenant), call, { state: 'queued', due_at: notBefore, started_at: null });
     },
 
     async finish(call, { result, at, keepUntil }) {
       requireCount('queued_calls.finished_at', at);
       requireCount('queued_calls.keep_until', keepUntil);
-      return inOneTransaction(dbClient, undefined, async ({ kysely }) => {
+      return inOneTransaction(dbClient, undefined, async (scope) => {
+        const kysely = scope.kysely(call.tenant);
         const done = { state: 'done', due_at: null, finished_at: at, keep_until: keepUntil } as const;
         if (!(await changeTaken(kysely, call, done))) return false;
         await storeResult(kysely, call, result);
@@ -115,7 +119,7 @@ function createRuns(dbClient: DbClient): Pick<QueuedCallsPort, 'take' | 'renew' 
 function createReads(dbClient: DbClient): Pick<QueuedCallsPort, 'getById' | 'findOpen' | 'readResult' | 'nextDueAt'> {
   return {
     async getById(tenant, id, context) {
-      const row = await pointsOf(dbClient, context)
+      const row = await pointsOf(dbClient, context, tenant)
         .selectFrom('queued_calls as q')
         .leftJoin('stored_answers as a', 'a.answer', 'q.answer')
         .selectAll('q')
@@ -127,7 +131,7 @@ function createReads(dbClient: DbClient): Pick<QueuedCallsPort, 'getById' | 'fin
     },
 
     async findOpen({ tenant, agent, integration, key }, context) {
-      const row = await pointsOf(dbClient, context)
+      const row = await pointsOf(dbClient, context, tenant)
         .selectFrom('queued_calls')
         .selectAll()
         .where('tenant', '=', tenant)
@@ -142,7 +146,8 @@ function createReads(dbClient: DbClient): Pick<QueuedCallsPort, 'getById' | 'fin
     },
 
     async readResult(tenant, id) {
-      const row = await dbClient.lists
+      const row = await dbClient
+        .lists(tenant)
         .selectFrom('queued_calls as q')
         .innerJoin('stored_answers as a', 'a.answer', 'q.answer')
         .select('a.sealed')
@@ -153,7 +158,8 @@ function createReads(dbClient: DbClient): Pick<QueuedCallsPort, 'getById' | 'fin
     },
 
     async nextDueAt() {
-      const row = await dbClient.points
+      const row = await dbClient
+        .points(INSTANCE_SCOPE)
         .selectFrom('queued_calls')
         .select('due_at')
         .where('due_at', 'is not', null)
@@ -171,7 +177,7 @@ type Try = Pick<TakenCall, 'tenant' | 'id' | 'attempts'>;
 async function changeTaken(
   kysely: Kysely<Tables>,
   { tenant, id, attempts }: Try,
-  changed: Partial<Omit<QueuedCallRow, 'place'>>,
+  changed: Partial<Omit<QueuedCallRow, 'place' | 'bytes'>>,
 ): Promise<boolean> {
   const { numUpdatedRows } = await kysely
     .updateTable('queued_calls')
@@ -200,7 +206,14 @@ async function storeResult(kysely: Kysely<Tables>, { tenant, id }: Try, result: 
   await changing.set({ answer }).execute();
 }
 
-function requireCall(call: Parameters<QueuedCallsPort['enqueue']>[0]): void {
+/** None where nothing is stored under that id: such a call ends as soon as it is taken. */
+function bytesOfRequest({ tenant, sealedRequest }: NewCall) {
+  return sql<number>`coalesce((select s.bytes from sealed_requests s where s.tenant = ${tenant} and s.id = ${sealedRequest}), 0)`;
+}
+
+type NewCall = Parameters<QueuedCallsPort['enqueue']>[0];
+
+function requireCall(call: NewCall): void {
   requireText('queued_calls.tenant', call.tenant);
   requireText('queued_calls.agent', call.agent);
   requireText('queued_calls.integration', call.integration);

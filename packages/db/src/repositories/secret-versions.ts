@@ -1,9 +1,10 @@
+import type { Kysely } from 'kysely';
 import { requireOrigin, requireText, withReference } from '../check.ts';
 import type { DbClient, TransactionScope } from '../client.ts';
 import type { Origin } from '../ports/context.ts';
 import { DbError } from '../ports/db-error.ts';
 import type { SecretEnvelopeVersion, SecretsPort } from '../ports/secrets.ts';
-import type { SecretRow, SecretVersionRow } from '../tables.ts';
+import type { SecretRow, SecretVersionRow, Tables } from '../tables.ts';
 import { pointsOf, requireScope } from '../transaction.ts';
 import type { RepositoryOptions } from './repository-options.ts';
 import { noSuchSecret, toEnvironments, toSecretRecord } from './secrets.ts';
@@ -26,7 +27,7 @@ function createVersionReads(dbClient: DbClient): VersionReads {
     },
 
     async getActiveSecretEnvelope(tenant, name, context) {
-      const row = await selectVersions(pointsOf(dbClient, context), tenant, name)
+      const row = await selectVersions(pointsOf(dbClient, context, tenant), tenant, name)
         .innerJoin('secrets', (join) =>
           join
             .onRef('secrets.tenant', '=', 'secret_versions.tenant')
@@ -38,14 +39,14 @@ function createVersionReads(dbClient: DbClient): VersionReads {
     },
 
     async getSecretEnvelopeVersion(tenant, name, version, context) {
-      const row = await selectVersions(pointsOf(dbClient, context), tenant, name)
+      const row = await selectVersions(pointsOf(dbClient, context, tenant), tenant, name)
         .where('secret_versions.version', '=', version)
         .executeTakeFirst();
       return row && toVersion(row);
     },
 
     async listSecretEnvelopeVersions(tenant, name, context) {
-      const rows = await pointsOf(dbClient, context)
+      const rows = await pointsOf(dbClient, context, tenant)
         .selectFrom('secret_versions')
         .select(['version', 'kek_id', 'created_at', 'rotated_from'])
         .where('tenant', '=', tenant)
@@ -89,7 +90,7 @@ function createVersionWrites(dbClient: DbClient, { now, newId }: RepositoryOptio
     },
 
     async setActiveSecretEnvelopeVersion(tenant, name, version, context) {
-      const { kysely } = requireScope(dbClient, context, 'setActiveSecretEnvelopeVersion');
+      const kysely = requireScope(dbClient, context, 'setActiveSecretEnvelopeVersion').kysely(tenant);
       const row = await kysely
         .updateTable('secrets')
         .set({ active_version: version, updated_at: now() })
@@ -105,7 +106,8 @@ function createVersionWrites(dbClient: DbClient, { now, newId }: RepositoryOptio
     async replaceEnvelope(version, oldKekId, context) {
       requireVersion(version);
       const result = await requireScope(dbClient, context, 'replaceEnvelope')
-        .kysely.updateTable('secret_versions')
+        .kysely(version.tenant)
+        .updateTable('secret_versions')
         .set({ envelope: version.envelope, kek_id: version.kekId })
         .where('tenant', '=', version.tenant)
         .where('name', '=', version.name)
@@ -116,7 +118,7 @@ function createVersionWrites(dbClient: DbClient, { now, newId }: RepositoryOptio
     },
 
     async removeRotatedVersions(tenant, name, version, context) {
-      const { kysely } = requireScope(dbClient, context, 'removeRotatedVersions');
+      const kysely = requireScope(dbClient, context, 'removeRotatedVersions').kysely(tenant);
       await kysely
         .deleteFrom('secret_versions')
         .where('tenant', '=', tenant)
@@ -141,10 +143,11 @@ function createVersionWrites(dbClient: DbClient, { now, newId }: RepositoryOptio
 
 /** The secret's own row first: its version refers to it. */
 async function writeActiveVersion(
-  { kysely }: TransactionScope,
+  scope: TransactionScope,
   { tenant, name, version, kekId, envelope, rotatedFrom }: Omit<SecretEnvelopeVersion, 'createdAt'>,
   { environments, origin, id, at }: { environments: string | null; origin: Origin; id: string; at: number },
 ): Promise<SecretRow> {
+  const kysely = scope.kysely(tenant);
   const changed = { environments, active_version: version, origin, updated_at: at };
   const writing = kysely
     .insertInto('secrets')
@@ -160,7 +163,7 @@ async function writeActiveVersion(
 }
 
 async function readNextVersion({ kysely }: TransactionScope, tenant: string, name: string): Promise<number> {
-  const row = await kysely
+  const row = await kysely(tenant)
     .selectFrom('secret_versions')
     .select((expression) => expression.fn.max('version').as('newest'))
     .where('tenant', '=', tenant)
@@ -169,7 +172,7 @@ async function readNextVersion({ kysely }: TransactionScope, tenant: string, nam
   return Number(row?.newest ?? 0) + 1;
 }
 
-function selectVersions(kysely: DbClient['points'], tenant: string, name: string) {
+function selectVersions(kysely: Kysely<Tables>, tenant: string, name: string) {
   return kysely
     .selectFrom('secret_versions')
     .selectAll('secret_versions')

@@ -1,10 +1,11 @@
+import type { Kysely } from 'kysely';
 import { requireOrigin, requireText } from '../check.ts';
 import type { DbClient } from '../client.ts';
 import { fromJsonColumn, namesParser, toJsonColumn } from '../json-column.ts';
 import { decodeTextCursor, rowsToRead, toPage } from '../page.ts';
 import { DbError } from '../ports/db-error.ts';
 import type { SecretRecord, SecretsPort } from '../ports/secrets.ts';
-import type { SecretRow } from '../tables.ts';
+import type { SecretRow, Tables } from '../tables.ts';
 import { listsOf, pointsOf, requireScope } from '../transaction.ts';
 import type { RepositoryOptions } from './repository-options.ts';
 import { createSecretVersions } from './secret-versions.ts';
@@ -20,13 +21,15 @@ type SecretRowsPort = Pick<SecretsPort, 'getByName' | 'listByTenant' | 'updateSe
 function createSecretRows(dbClient: DbClient, { now }: RepositoryOptions): SecretRowsPort {
   return {
     async getByName(tenant, name, context) {
-      const row = await selectSecrets(pointsOf(dbClient, context), tenant).where('name', '=', name).executeTakeFirst();
+      const row = await selectSecrets(pointsOf(dbClient, context, tenant), tenant)
+        .where('name', '=', name)
+        .executeTakeFirst();
       return row && toSecretRecord(row);
     },
 
     async listByTenant(tenant, page, context) {
       const after = decodeTextCursor(LIST, page.cursor);
-      let query = selectSecrets(listsOf(dbClient, context), tenant);
+      let query = selectSecrets(listsOf(dbClient, context, tenant), tenant);
       if (after !== undefined) query = query.where('name', '>', after);
       const rows = await query.orderBy('name').limit(rowsToRead(page)).execute();
       return toPage(rows, page.limit, LIST, { item: toSecretRecord, position: (row) => row.name });
@@ -35,7 +38,8 @@ function createSecretRows(dbClient: DbClient, { now }: RepositoryOptions): Secre
     async updateSecret(tenant, name, { environments, origin }, context) {
       if (origin !== undefined) requireOrigin('secrets.origin', origin);
       const row = await requireScope(dbClient, context, 'updateSecret')
-        .kysely.updateTable('secrets')
+        .kysely(tenant)
+        .updateTable('secrets')
         .set({
           environments: toEnvironments(environments),
           ...(origin === undefined ? {} : { origin }),
@@ -51,7 +55,8 @@ function createSecretRows(dbClient: DbClient, { now }: RepositoryOptions): Secre
 
     async remove(tenant, name, context) {
       const result = await requireScope(dbClient, context, 'removing a secret')
-        .kysely.deleteFrom('secrets')
+        .kysely(tenant)
+        .deleteFrom('secrets')
         .where('tenant', '=', tenant)
         .where('name', '=', name)
         .executeTakeFirst();
@@ -60,7 +65,7 @@ function createSecretRows(dbClient: DbClient, { now }: RepositoryOptions): Secre
   };
 }
 
-export function selectSecrets(kysely: DbClient['points'], tenant: string) {
+export function selectSecrets(kysely: Kysely<Tables>, tenant: string) {
   return kysely.selectFrom('secrets').selectAll().where('tenant', '=', tenant);
 }
 

@@ -1,6 +1,6 @@
 import { type Kysely, type Selectable, sql } from 'kysely';
 import { requireCount } from '../check.ts';
-import type { DbClient } from '../client.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { type QueuedCallsPort, RUNNING_CALLS_PER_INTEGRATION_MAX, type TakenCall } from '../ports/calls.ts';
 import type { QueuedCallRow, Tables } from '../tables.ts';
 import { inOneTransaction } from '../transaction.ts';
@@ -17,7 +17,8 @@ export async function takeQueuedCalls(
   if (!(await isAnyDue(dbClient, nowMs))) return [];
   const candidates = await selectCandidates(dbClient, { nowMs, limit, perIntegration });
   if (candidates.length === 0) return [];
-  return inOneTransaction(dbClient, undefined, async ({ kysely }) => {
+  return inOneTransaction(dbClient, undefined, async (scope) => {
+    const kysely = scope.kysely(INSTANCE_SCOPE);
     const taken: TakenCall[] = [];
     for (const { place } of candidates) {
       const row = await takeOne(kysely, { place, nowMs, leaseMs, perIntegration });
@@ -28,7 +29,8 @@ export async function takeQueuedCalls(
 }
 
 async function isAnyDue(dbClient: DbClient, nowMs: number): Promise<boolean> {
-  const due = await dbClient.points
+  const due = await dbClient
+    .points(INSTANCE_SCOPE)
     .selectFrom('queued_calls')
     .select('place')
     .where('due_at', '<=', nowMs)
@@ -43,7 +45,7 @@ interface Taking {
 }
 
 /**
- * The oldest that are due, so many of each integration as could run if none did. Read beside the path of calls, and from one integration
+ * The oldest that are due, a tenant's in turn with every other's, so many of each integration as could run if none did. Read beside the path of calls, and from one integration
  * to the next along the index: what a long queue costs does not grow with it.
  */
 async function selectCandidates(
@@ -51,15 +53,15 @@ async function selectCandidates(
   { nowMs, limit, perIntegration }: Taking & { limit: number },
 ): Promise<readonly { place: number }[]> {
   const { rows } = await sql<{ place: number }>`
-    with recursive tenants (tenant) as (
+    with recursive owners (tenant) as (
       select min(tenant) from queued_calls where due_at is not null
       union all
-      select (select min(n.tenant) from queued_calls n where n.due_at is not null and n.tenant > tenants.tenant)
-        from tenants where tenant is not null
+      select (select min(n.tenant) from queued_calls n where n.due_at is not null and n.tenant > owners.tenant)
+        from owners where tenant is not null
     ), open (tenant, integration) as (
       select tenant, (select min(n.integration) from queued_calls n
-          where n.due_at is not null and n.tenant = tenants.tenant)
-        from tenants where tenant is not null
+          where n.due_at is not null and n.tenant = owners.tenant)
+        from owners where tenant is not null
       union all
       select tenant, (select min(n.integration) from queued_calls n
           where n.due_at is not null and n.tenant = open.tenant and n.integration > open.integration)
@@ -74,7 +76,9 @@ async function selectCandidates(
         where l.tenant = open.tenant and l.integration = open.integration and l.state = 'running' and l.due_at <= ${nowMs}
     )
     where ${hasRoom('open', { nowMs, perIntegration })}
-    order by q.place limit ${limit}`.execute(dbClient.lists);
+    order by row_number() over (partition by q.tenant order by q.place), q.place limit ${limit}`.execute(
+    dbClient.lists(INSTANCE_SCOPE),
+  );
   return rows;
 }
 
@@ -96,5 +100,9 @@ function takeOne(
 function hasRoom(table: string, { nowMs, perIntegration }: Taking) {
   const outer = sql.table(table);
   return sql<boolean>`(select count(*) from queued_calls r where r.tenant = ${outer}.tenant
-    and r.integration = ${outer}.integration and r.state = 'running' and r.due_at > ${nowMs}) < ${perIntegration}`;
+    and r.integration = ${outer}.integration and r.state = 'running' and r.due_at > ${nowMs}) < ${perIntegration}
+    and not exists (select 1 from tenant_limits b where b.tenant = ${outer}.tenant
+      and b.running_queued_calls <= (select count(*) from queued_calls t where t.tenant = ${outer}.tenant
+        and t.state = 'running' and t.due_at > ${nowMs}))
+    and not exists (select 1 from tenants d where d.name = ${outer}.tenant and d.disabled_at is not null)`;
 }

@@ -1,26 +1,30 @@
 import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { type Template, templateSchema } from '@postern/schemas';
+import type { Kysely } from 'kysely';
 import { requireOrigin, requireText, withReference } from '../check.ts';
 import type { DbClient } from '../client.ts';
 import { fromJsonColumn } from '../json-column.ts';
 import { decodeNumberCursor, decodeTextCursor, rowsToRead, toPage } from '../page.ts';
 import { DbError } from '../ports/db-error.ts';
 import type { TemplatesPort, TemplateVersionCreation, TemplateVersionRecord } from '../ports/templates.ts';
-import type { TemplateVersionRow } from '../tables.ts';
+import type { Tables, TemplateVersionRow } from '../tables.ts';
 import { listsOf, pointsOf, requireScope } from '../transaction.ts';
 import type { RepositoryOptions } from './repository-options.ts';
+import { insertInvalidation } from './template-invalidations.ts';
 
 const LISTS = { versions: 'template_versions', latest: 'latest_templates', all: 'all_template_versions' } as const;
 /** In a cursor; no name holds it. */
 const NAME_END = '@';
 
-export function createTemplates(dbClient: DbClient, { now }: RepositoryOptions): TemplatesPort {
+export function createTemplates(dbClient: DbClient, { now, newId }: RepositoryOptions): TemplatesPort {
+  const tell = (kysely: Kysely<Tables>, change: { tenant: string; name: string; version: number }) =>
+    insertInvalidation(kysely, change, { id: newId(), at: now() });
   return {
     createTemplateVersionImmutable: async ({ tenant, document, origin }, context) => {
       requireText('template_versions.tenant', tenant);
       requireOrigin('template_versions.origin', origin);
-      const { kysely } = requireScope(dbClient, context, 'publishing a template');
+      const kysely = requireScope(dbClient, context, 'publishing a template').kysely(tenant);
       const spec = readSpec(document);
       const { name, version } = spec;
       const [highest] = await selectVersions(kysely, tenant, name).orderBy('version', 'desc').limit(1).execute();
@@ -29,6 +33,7 @@ export function createTemplates(dbClient: DbClient, { now }: RepositoryOptions):
         const kept = keptRow(stored, spec, origin);
         const identity = kysely.updateTable('template_versions').set({ active: 1, origin: kept.row.origin });
         await identity.where('tenant', '=', tenant).where('name', '=', name).where('version', '=', version).execute();
+        if (kept.creation !== 'unchanged') await tell(kysely, { tenant, name, version });
         return { record: toTemplateVersionRecord(kept.row), creation: kept.creation };
       }
       if (highest !== undefined && highest.version > version) {
@@ -45,23 +50,24 @@ export function createTemplates(dbClient: DbClient, { now }: RepositoryOptions):
         created_at: now(),
       };
       await withReference('template_versions.tenant', kysely.insertInto('template_versions').values(row).execute());
+      await tell(kysely, row);
       return { record: toTemplateVersionRecord(row), creation: 'created' };
     },
 
     async getTemplateVersion(tenant, name, version, context) {
-      const query = selectVersions(pointsOf(dbClient, context), tenant, name).where('active', '=', 1);
+      const query = selectVersions(pointsOf(dbClient, context, tenant), tenant, name).where('active', '=', 1);
       const row = await query.where('version', '=', version).executeTakeFirst();
       return row && toTemplateVersionRecord(row);
     },
 
     async getLatestTemplate(tenant, name, context) {
-      const query = selectVersions(pointsOf(dbClient, context), tenant, name).where('active', '=', 1);
+      const query = selectVersions(pointsOf(dbClient, context, tenant), tenant, name).where('active', '=', 1);
       const row = await query.orderBy('version', 'desc').limit(1).executeTakeFirst();
       return row && toTemplateVersionRecord(row);
     },
 
     async getPublishedTemplate(tenant, name, version, context) {
-      const all = selectVersions(pointsOf(dbClient, context), tenant, name);
+      const all = selectVersions(pointsOf(dbClient, context, tenant), tenant, name);
       const query =
         version === 'highest' ? all.orderBy('version', 'desc').limit(1) : all.where('version', '=', version);
       const row = await query.executeTakeFirst();
@@ -69,7 +75,7 @@ export function createTemplates(dbClient: DbClient, { now }: RepositoryOptions):
     },
 
     async retireTemplateVersion(tenant, name, version, context) {
-      const { kysely } = requireScope(dbClient, context, 'taking a template out of use');
+      const kysely = requireScope(dbClient, context, 'taking a template out of use').kysely(tenant);
       const result = await kysely
         .updateTable('template_versions')
         .set({ active: 0 })
@@ -78,7 +84,9 @@ export function createTemplates(dbClient: DbClient, { now }: RepositoryOptions):
         .where('version', '=', version)
         .where('active', '=', 1)
         .executeTakeFirst();
-      return result.numUpdatedRows === 1n;
+      if (result.numUpdatedRows !== 1n) return false;
+      await tell(kysely, { tenant, name, version });
+      return true;
     },
 
     ...listsOfTemplates(dbClient),
@@ -91,7 +99,7 @@ function listsOfTemplates(
   return {
     async listTemplateVersions(tenant, name, page, context) {
       const before = decodeNumberCursor(LISTS.versions, page.cursor);
-      let query = selectVersions(listsOf(dbClient, context), tenant, name).where('active', '=', 1);
+      let query = selectVersions(listsOf(dbClient, context, tenant), tenant, name).where('active', '=', 1);
       if (before !== undefined) query = query.where('version', '<', before);
       const rows = await query.orderBy('version', 'desc').limit(rowsToRead(page)).execute();
       const read = { item: toTemplateVersionRecord, position: (row: TemplateVersionRow) => row.version };
@@ -100,7 +108,7 @@ function listsOfTemplates(
 
     async listLatestByTenant(tenant, page, context) {
       const after = decodeTextCursor(LISTS.latest, page.cursor);
-      let query = selectActive(listsOf(dbClient, context), tenant).where(({ eb, selectFrom }) => {
+      let query = selectActive(listsOf(dbClient, context, tenant), tenant).where(({ eb, selectFrom }) => {
         const highest = selectFrom('template_versions as other')
           .select(({ fn }) => fn.max('other.version').as('highest'))
           .whereRef('other.tenant', '=', 'template_versions.tenant')
@@ -116,7 +124,7 @@ function listsOfTemplates(
 
     async listByTenant(tenant, page, context) {
       const after = decodeTextCursor(LISTS.all, page.cursor);
-      let query = selectActive(listsOf(dbClient, context), tenant);
+      let query = selectActive(listsOf(dbClient, context, tenant), tenant);
       if (after !== undefined) {
         const place = after.lastIndexOf(NAME_END);
         const [name, version] = [after.slice(0, place), Number(after.slice(place + 1))];
@@ -131,11 +139,11 @@ function listsOfTemplates(
   };
 }
 
-export function selectActive(kysely: DbClient['points'], tenant: string) {
+export function selectActive(kysely: Kysely<Tables>, tenant: string) {
   return kysely.selectFrom('template_versions').selectAll().where('tenant', '=', tenant).where('active', '=', 1);
 }
 
-function selectVersions(kysely: DbClient['points'], tenant: string, name: string) {
+function selectVersions(kysely: Kysely<Tables>, tenant: string, name: string) {
   return kysely.selectFrom('template_versions').selectAll().where('tenant', '=', tenant).where('name', '=', name);
 }
 

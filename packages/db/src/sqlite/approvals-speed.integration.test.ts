@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import type { JournalHarness } from '../conformance/harness.ts';
 import { TERMS } from '../conformance/held-calls.ts';
 import type { ApprovalSummary } from '../ports/approvals.ts';
@@ -73,5 +74,5 @@ async function fill({ client, clock }: JournalHarness): Promise<void> {
       'f' || n, 'r-' || n, 'POST /repos/a/b/issues', '{"score":0.4,"labels":["destructive"]}', ${descriptor}, ${JSON.stringify(TERMS)},
       case when n % ${APPROVALS / PENDING} = 0 then 'pending' else 'denied' end, ${votes}, n / 3, ${end},
       case when n % ${APPROVALS / PENDING} = 0 then null else n end
-    from numbers`.execute(client.writes);
+    from numbers`.execute(client.writes(INSTANCE_SCOPE));
 }

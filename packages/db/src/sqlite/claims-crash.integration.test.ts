@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from '@postern/testing';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import { GRANTED_USES, sealedOf } from '../conformance/held-calls.ts';
 import { countOutcomes, readLog } from '../conformance/journal-calls.ts';
 import { makeSqliteHarness } from './sqlite-harness.fixture.ts';
@@ -94,10 +95,10 @@ test('after kill -9 at any time no key was given to two calls, no answer is lost
     expect(unknown).toBeGreaterThan(0);
     const orphans =
       await sql`select answer from stored_answers where answer not in (select answer from claims where answer is not null)`.execute(
-        harness.client.points,
+        harness.client.points(INSTANCE_SCOPE),
       );
     expect(orphans.rows).toEqual([]);
-    const check = await sql`pragma integrity_check`.execute(harness.client.points);
+    const check = await sql`pragma integrity_check`.execute(harness.client.points(INSTANCE_SCOPE));
     expect(check.rows).toEqual([{ integrity_check: 'ok' }]);
   } finally {
     await harness.close();

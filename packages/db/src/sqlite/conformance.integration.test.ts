@@ -11,6 +11,7 @@ import { describePolicySettingsPort } from '../conformance/policy-settings.ts';
 import { describePolicyVersionsPort } from '../conformance/policy-versions.ts';
 import { describeSecretsPort } from '../conformance/secrets.ts';
 import { describeTemplatesPort } from '../conformance/templates.ts';
+import { describeTenantLimitsPort } from '../conformance/tenant-limits.ts';
 import { describeTenantsPort } from '../conformance/tenants.ts';
 import { describeTransactions } from '../conformance/transactions.ts';
 import { makeSqliteHarness } from './sqlite-harness.fixture.ts';
@@ -19,6 +20,7 @@ describe('SQLite', () => {
   const makeHarness = () => makeSqliteHarness();
   describeTransactions(makeHarness);
   describeTenantsPort(makeHarness);
+  describeTenantLimitsPort(makeHarness);
   describeAdminsPort(makeHarness);
   describeAgentsPort(makeHarness);
   describeIntegrationsPort(makeHarness);

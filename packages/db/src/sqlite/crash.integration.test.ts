@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from '@postern/testing';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import { countOutcomes, readLog } from '../conformance/journal-calls.ts';
 import { makeSqliteHarness } from './sqlite-harness.fixture.ts';
 
@@ -50,7 +51,7 @@ test('after kill -9 under load every acknowledged intent is there, and each inte
     // Three kills, each with at most 32 calls open.
     expect(unknown).toBeGreaterThan(0);
     expect(unknown).toBeLessThanOrEqual(3 * 64);
-    const check = await sql`pragma integrity_check`.execute(harness.client.points);
+    const check = await sql`pragma integrity_check`.execute(harness.client.points(INSTANCE_SCOPE));
     expect(check.rows).toEqual([{ integrity_check: 'ok' }]);
   } finally {
     await harness.close();

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@postern/testing';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { DbClient } from '../client.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { intentOf } from '../conformance/journal-calls.ts';
 import { MIGRATIONS, migrate } from '../migrate.ts';
 import type { Migration } from '../migrations/migration.ts';
@@ -48,7 +48,8 @@ describe('opening a SQLite file', () => {
     const client = await open();
     const read = async (pragma: string) =>
       Object.values(
-        (await sql<Record<string, unknown>>`pragma ${sql.raw(pragma)}`.execute(client.writes)).rows[0] ?? {},
+        (await sql<Record<string, unknown>>`pragma ${sql.raw(pragma)}`.execute(client.writes(INSTANCE_SCOPE)))
+          .rows[0] ?? {},
       );
     expect(await read('journal_mode')).toEqual(['wal']);
     expect(await read('synchronous')).toEqual([2]);
@@ -77,10 +78,10 @@ describe('opening a SQLite file', () => {
 
   test('the connections for reading can write nothing', async () => {
     const client = await open();
-    for (const connection of [client.points, client.lists]) {
+    for (const connection of [client.points(INSTANCE_SCOPE), client.lists(INSTANCE_SCOPE)]) {
       await expect(sql`delete from tenants`.execute(connection)).rejects.toThrow(DbError);
     }
-    expect(await client.points.selectFrom('tenants').selectAll().execute()).toHaveLength(1);
+    expect(await client.points(INSTANCE_SCOPE).selectFrom('tenants').selectAll().execute()).toHaveLength(1);
   });
 });
 
@@ -90,7 +91,7 @@ describe('migrations', () => {
 
   test('are recorded with name and time, and taken once', async () => {
     const client = await open({ now: () => 7_000 });
-    const recorded = await client.points.selectFrom('schema_migrations').selectAll().execute();
+    const recorded = await client.points(INSTANCE_SCOPE).selectFrom('schema_migrations').selectAll().execute();
     expect(recorded).toEqual(MIGRATIONS.map(({ number, name }) => ({ number, name, applied_at: 7_000 })));
     expect(await migrate(client)).toEqual([]);
     expect(await migrate(client, () => 8_000, [...MIGRATIONS, next])).toEqual([number]);
@@ -128,7 +129,9 @@ describe('migrations', () => {
   test('two programs that start at once take each step once', async () => {
     const both = await Promise.all([open(), open()]);
     for (const client of both) {
-      expect(await client.points.selectFrom('schema_migrations').selectAll().execute()).toHaveLength(MIGRATIONS.length);
+      expect(await client.points(INSTANCE_SCOPE).selectFrom('schema_migrations').selectAll().execute()).toHaveLength(
+        MIGRATIONS.length,
+      );
     }
   });
 });

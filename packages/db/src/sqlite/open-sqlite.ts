@@ -15,6 +15,8 @@ export interface SqliteOptions {
   readonly now?: () => number;
   /** How long a transaction may last before it is rolled back; calls wait behind it. Default 5 s. */
   readonly transactionMs?: number;
+  /** Told of each migration that was taken. */
+  readonly onMigration?: (migration: { readonly number: number; readonly name: string }) => void;
 }
 
 const CAPABILITIES: EngineCapabilities = {
@@ -25,7 +27,11 @@ const CAPABILITIES: EngineCapabilities = {
   clusteredTableEnding: 'strict, without rowid',
   tableEnding: 'strict',
   jsonMember: (column, member) => `${column} ->> '$.${member}'`,
+  jsonText: (column) => column,
   isJson: (column) => `json_valid(${column})`,
+  clockMs: "cast(unixepoch('subsec') * 1000 as integer)",
+  inByteOrder: (statement) => statement,
+  rowSecurity: () => [],
 };
 
 interface Workers {
@@ -65,7 +71,7 @@ export async function openSqlite(options: SqliteOptions): Promise<DbClient> {
   });
   workersOfClients.set(client, workers);
   try {
-    await migrate(client, options.now);
+    await migrate(client, options.now, undefined, options.onMigration);
   } catch (error) {
     await client.close();
     throw error;
@@ -93,8 +99,9 @@ function createClient({ writer, reader }: Workers, close: () => Promise<void>): 
   async function transact<T>(operation: (scope: TransactionScope) => Promise<T>): Promise<T> {
     const transaction = ++lastTransaction;
     await writer.request({ op: 'begin', transaction });
+    const kysely = kyselyOn(writer, (query) => ({ op: 'query', on: 'write', query, transaction }));
     const scope: TransactionScope = {
-      kysely: kyselyOn(writer, (query) => ({ op: 'query', on: 'write', query, transaction })),
+      kysely: () => kysely,
       appendEntry: (draft) => writer.request({ op: 'append', draft, transaction }),
     };
     let result: T;
@@ -109,15 +116,19 @@ function createClient({ writer, reader }: Workers, close: () => Promise<void>): 
     return result;
   }
 
+  const writes = kyselyOn(writer, (query) => ({ op: 'query', on: 'write', query }));
+  const points = kyselyOn(writer, (query) => ({ op: 'query', on: 'snapshot', query }));
+  const lists = new Kysely<Tables>({
+    dialect: workerDialect((query) => reader().request({ op: 'query', on: 'snapshot', query })),
+  });
+  // SQLite knows no row security: whatever the tenant, the conditions of the statement are the one wall.
   return {
     capabilities: CAPABILITIES,
-    writes: kyselyOn(writer, (query) => ({ op: 'query', on: 'write', query })),
-    points: kyselyOn(writer, (query) => ({ op: 'query', on: 'snapshot', query })),
-    lists: new Kysely<Tables>({
-      dialect: workerDialect((query) => reader().request({ op: 'query', on: 'snapshot', query })),
-    }),
-    readTogether: async (queries) => (await together(writer, 'snapshot', queries)).map(toResult),
-    writeTogether: async (queries) => {
+    writes: () => writes,
+    points: () => points,
+    lists: () => lists,
+    readTogether: async (_tenant, queries) => (await together(writer, 'snapshot', queries)).map(toResult),
+    writeTogether: async (_tenant, queries) => {
       await together(writer, 'write', queries);
     },
     transact,

@@ -1,113 +1,18 @@
-import { Worker } from 'node:worker_threads';
-import { DbError } from '../ports/db-error.ts';
-import type { Answer, Operation, Request, WireError, WorkerSettings } from './protocol.ts';
+import { startWorkerLink, type WorkerLink as WorkerLinkOf } from '../worker-link.ts';
+import type { Operation, WorkerSettings } from './protocol.ts';
 
-/** The main thread's end of one database worker. */
-export interface WorkerLink {
-  request<T>(operation: Operation): Promise<T>;
-  /** As `request`, for the path where a promise a batch is one too many. `settle` is called exactly once, later. */
-  send(operation: Operation, settle: (error: DbError | undefined, value: unknown) => void): void;
-  /** Lets the worker end after all that was asked before. */
-  close(): Promise<void>;
-  /** Ends the worker where it stands, as a fault would. */
-  terminate(): Promise<void>;
-  /** Resolves when the worker died without being closed. */
-  readonly failed: Promise<DbError>;
-}
+/** The main thread's end of one of SQLite's workers. */
+export type WorkerLink = WorkerLinkOf<Operation>;
 
-type Settle = (error: DbError | undefined, value: unknown) => void;
+/** A page of the longest entries fits; SQLite's own caches lie outside. */
+const HEAP_MB = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 };
 
-/** Bounds of a worker's JavaScript heap; SQLite's own caches lie outside. A page of the longest entries fits. */
-const HEAP_LIMITS_MB = {
-  writer: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 },
-  reader: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 },
-} as const;
-
-/** Starts a worker. Its first message says whether the file could be opened; requests made before wait in its queue. */
+/** Its first message says whether the file could be opened. */
 export function startWorker(settings: WorkerSettings): WorkerLink {
-  const pending = new Map<number, Settle>();
-  let lastId = 0;
-  let over: DbError | undefined;
-  let closing: Promise<void> | undefined;
-  const failure = Promise.withResolvers<DbError>();
-  const worker = new Worker(workerUrl(), {
-    workerData: settings,
+  return startWorkerLink({
+    folder: new URL('./worker/', import.meta.url),
     name: `postern-db-${settings.role}`,
-    resourceLimits: HEAP_LIMITS_MB[settings.role],
+    workerData: settings,
+    heap: HEAP_MB,
   });
-
-  worker.on('message', (answer: Answer) => {
-    const settle = pending.get(answer.id);
-    pending.delete(answer.id);
-    if (pending.size === 0) worker.unref();
-    if (settle === undefined) return;
-    if ('error' in answer) settle(toDbError(answer.error), undefined);
-    else settle(undefined, answer.value);
-  });
-  worker.on('error', (error) => end(error));
-  worker.on('exit', (code) => end(new Error(`the database worker ended with code ${code}`)));
-  // An idle worker keeps no process alive; a question that waits for its answer does.
-  worker.unref();
-
-  function end(cause: Error): void {
-    if (over !== undefined) return;
-    const reason = closing === undefined ? `the database worker died: ${cause.message}` : 'the database is closed';
-    over = new DbError('unavailable', reason, cause);
-    for (const settle of pending.values()) settle(over, undefined);
-    pending.clear();
-    if (closing === undefined) failure.resolve(over);
-  }
-
-  function send(operation: Operation, settle: Settle): void {
-    const refusal =
-      over ?? (closing && new DbError('unavailable', 'the database is closed')) ?? post(operation, settle);
-    if (refusal !== undefined) queueMicrotask(() => settle(refusal, undefined));
-  }
-
-  /** Returns why the operation cannot be handed over. */
-  function post(operation: Operation, settle: Settle): DbError | undefined {
-    const request: Request = { id: ++lastId, operation };
-    try {
-      worker.postMessage(request);
-    } catch (error) {
-      return new DbError('invalid', 'a value cannot be handed to the database worker', error);
-    }
-    if (pending.size === 0) worker.ref();
-    pending.set(request.id, settle);
-    return undefined;
-  }
-
-  function request<T>(operation: Operation): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      send(operation, (error, value) => (error === undefined ? resolve(value as T) : reject(error)));
-    });
-  }
-
-  async function close(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      if (over !== undefined || post({ op: 'close' }, () => resolve()) !== undefined) resolve();
-    });
-    await worker.terminate();
-  }
-
-  return {
-    request,
-    send,
-    close: () => {
-      closing ??= close();
-      return closing;
-    },
-    terminate: async () => void (await worker.terminate()),
-    failed: failure.promise,
-  };
-}
-
-/** Beside this file, and of its kind: TypeScript from a checkout, JavaScript when compiled. */
-function workerUrl(): URL {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new URL(`./worker/main.${extension}`, import.meta.url);
-}
-
-function toDbError(error: WireError): DbError {
-  return new DbError(error.code, error.message);
 }

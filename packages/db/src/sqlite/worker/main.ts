@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Answer, Operation, Request, WorkerSettings } from '../protocol.ts';
+import type { WorkerAnswer, WorkerRequest } from '../../worker-link.ts';
+import type { Operation, WorkerSettings } from '../protocol.ts';
 import { type Answering, createReader } from './reader.ts';
 import { toWireError } from './wire-error.ts';
 import { Writer } from './writer.ts';
@@ -11,9 +12,9 @@ if (port === null) throw new Error('this file is the start of a worker thread');
 const settings = workerData as WorkerSettings;
 const handle = createHandler(settings);
 
-port.on('message', ({ id, operation }: Request) => {
+port.on('message', ({ id, operation }: WorkerRequest<Operation>) => {
   handle(operation, (error, value) => {
-    const answer: Answer = error === undefined ? { id, value } : { id, error: toWireError(error) };
+    const answer: WorkerAnswer = error === undefined ? { id, value } : { id, error: toWireError(error) };
     port.postMessage(answer);
     if (operation.op === 'close') port.close();
   });

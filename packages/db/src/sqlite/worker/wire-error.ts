@@ -1,5 +1,5 @@
+import type { WireError } from '../../journal/batch.ts';
 import { DbError, type DbErrorCode } from '../../ports/db-error.ts';
-import type { WireError } from '../protocol.ts';
 
 /** Extended result codes of SQLite (sqlite.org/rescode.html). */
 const CODE_OF_CONSTRAINT: Readonly<Record<number, DbErrorCode>> = {

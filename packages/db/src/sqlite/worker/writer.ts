@@ -1,9 +1,12 @@
+import { EntryRows } from '../../journal/entry-rows.ts';
+import type { LeaseHolder } from '../../journal/lease.ts';
+import { unpackBatch } from '../../journal/pack-batch.ts';
 import { DbError } from '../../ports/db-error.ts';
-import { unpackBatch } from '../pack-batch.ts';
 import type { Operation, WorkerSettings } from '../protocol.ts';
-import { EntryRows } from './append-entry.ts';
 import { type Connection, openReadingConnection, openWritingConnection, rollBack } from './connection.ts';
+import { SqliteEntryStore } from './entry-store.ts';
 import { Journal } from './journal.ts';
+import { sqliteJournalRows } from './journal-rows.ts';
 import type { Answering } from './reader.ts';
 
 /**
@@ -18,7 +21,7 @@ export class Writer {
   readonly #waiting: { operation: Operation; answer: Answering }[] = [];
   #snapshots: Connection | undefined;
   #journal: Journal | undefined;
-  #rows: EntryRows | undefined;
+  #entries: { readonly store: SqliteEntryStore; readonly rows: EntryRows } | undefined;
   #held: { readonly transaction: number; readonly timer: NodeJS.Timeout } | undefined;
 
   constructor({ file, transactionMs }: WorkerSettings) {
@@ -56,9 +59,9 @@ export class Writer {
         return this.#end(operation.transaction, operation.op);
       case 'append':
         this.#requireHeld(operation.transaction);
-        return this.#openRows().appendOne(operation.draft);
+        return this.#openEntries().rows.appendOne(operation.draft);
       case 'journal.open':
-        this.#journal = new Journal(this.#writing, this.#openRows(), operation);
+        this.#journal = this.#makeJournal(operation);
         return undefined;
       case 'journal.write':
         return this.#openJournal().write(unpackBatch(operation.batch));
@@ -81,9 +84,17 @@ export class Writer {
   }
 
   /** The tables are not there yet when a new file is opened. */
-  #openRows(): EntryRows {
-    this.#rows ??= new EntryRows(this.#writing);
-    return this.#rows;
+  #openEntries() {
+    if (this.#entries === undefined) {
+      const store = new SqliteEntryStore(this.#writing);
+      this.#entries = { store, rows: new EntryRows(store) };
+    }
+    return this.#entries;
+  }
+
+  #makeJournal(holder: LeaseHolder): Journal {
+    const { store, rows: entries } = this.#openEntries();
+    return new Journal(this.#writing, { rows: sqliteJournalRows(this.#writing, store), entries }, holder);
   }
 
   #openJournal(): Journal {

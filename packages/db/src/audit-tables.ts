@@ -1,0 +1,25 @@
+/** Rows of the summaries of the log: `migrations/0011-audit-summaries.ts`, `repositories/audit-terms.ts`. */
+export interface AuditSummaryTables {
+  audit_blocks: AuditBlockRow;
+  audit_block_terms: { log: number; block: number; field: number; terms: Uint8Array };
+  audit_spans: AuditSpanRow;
+  audit_span_terms: { log: number; bucket: number; span: number; terms: Uint8Array };
+}
+
+/** Entries `block * 1,024` up to the next block. Times are null where nothing is known of them. */
+export interface AuditBlockRow {
+  log: number;
+  block: number;
+  at_min: number | null;
+  at_max: number | null;
+}
+
+/** Blocks `span * 32` up to the next span. */
+export interface AuditSpanRow {
+  log: number;
+  span: number;
+  at_min: number | null;
+  at_max: number | null;
+  /** A bit for each block of which the span's terms do not tell. */
+  untold: number;
+}

@@ -1,0 +1,38 @@
+export {
+  BUNDLE_STATES,
+  type BundleAcknowledgement,
+  type BundleRecord,
+  type BundleSignature,
+  type BundleState,
+  type BundleSummary,
+  type BundlesPort,
+} from './bundles.ts';
+export {
+  COMMAND_BYTES_MAX,
+  COMMAND_LIFE_MS,
+  COMMAND_PRIORITY,
+  COMMAND_RESULTS,
+  COMMAND_STATES,
+  type CommandChange,
+  type CommandRecord,
+  type CommandRef,
+  type CommandResult,
+  type CommandState,
+  type CommandsPort,
+  type NewCommand,
+} from './commands.ts';
+export {
+  EDGE_GAP_REASONS,
+  EDGE_RECORD_CLASSES,
+  EDGE_RECORDS_KEPT,
+  type EdgeBatch,
+  type EdgeCursorRecord,
+  type EdgeGap,
+  type EdgeGapReason,
+  type EdgeReceipt,
+  type EdgeRecord,
+  type EdgeRecordClass,
+  type EdgeRecordsPort,
+  type EdgeStream,
+  type StoredEdgeRecord,
+} from './edge-records.ts';

@@ -1,0 +1,222 @@
+import { redisScript } from './redis-script.ts';
+
+/**
+ * What a key of ours holds in place of a counter is thrown away, as any key may be at any time. Redis writes whole numbers whole, Lua
+ * does not beyond 14 digits: hence '%.0f'.
+ */
+const COUNTERS = `
+local function number(value) return tonumber(value or '') or 0 end
+
+local function readCounter(key)
+  local m = redis.pcall('HMGET', key, 'n', 's', 'h', 't', 'f', 'l', 'c', 'z')
+  if m.err then
+    redis.call('DEL', key)
+    m = {}
+  end
+  return { key = key, exists = m[1] and true or false, n = number(m[1]), s = number(m[2]), h = number(m[3]), t = number(m[4]),
+    f = number(m[5]), l = number(m[6]), c = number(m[7]), z = number(m[8]), grains = {}, gone = {} }
+end
+
+local function grainAt(counter, place)
+  if place == counter.t - 1 then return counter.l, counter.c end
+  local grain = counter.grains[place] or redis.call('HGET', counter.key, place) or ''
+  local start, count = string.match(grain, '^(%d+):(%d+)$')
+  return number(start), number(count)
+end
+
+local function setGrain(counter, place, start, count)
+  counter.grains[place] = string.format('%.0f:%d', start, count)
+  if place == counter.t - 1 then counter.l, counter.c = start, count end
+end
+
+local function dropFirst(counter)
+  counter.gone[#counter.gone + 1] = counter.h
+  counter.grains[counter.h] = nil
+  counter.h = counter.h + 1
+end
+
+-- Passes over grains without calls.
+local function findFirst(counter)
+  while counter.h < counter.t do
+    local start, count = grainAt(counter, counter.h)
+    if count > 0 then
+      counter.f = start
+      return
+    end
+    dropFirst(counter)
+  end
+end
+
+local function writeCounter(counter)
+  for from = 1, #counter.gone, 1000 do
+    redis.call('HDEL', counter.key, unpack(counter.gone, from, math.min(#counter.gone, from + 999)))
+  end
+  local fields = { 'n', counter.n, 's', counter.s, 'h', counter.h, 't', counter.t, 'f', counter.f, 'l', counter.l, 'c', counter.c,
+    'z', counter.z }
+  for place, grain in pairs(counter.grains) do
+    fields[#fields + 1] = place
+    fields[#fields + 1] = grain
+  end
+  redis.call('HSET', counter.key, unpack(fields))
+  if counter.keptMs then redis.call('PEXPIRE', counter.key, counter.keptMs) end
+end
+`;
+
+/**
+ * The sliding window of `@postern/policy` (limit/sliding-window.ts), to the same verdicts: a property test holds them together. For
+ * several calls, one after the other; each spends all of its limits or none.
+ *
+ * KEYS, for each limit: its counter, the counter of those without room, the tenant's list of counters.
+ * ARGV: how many counters a tenant has room for, and of calls; for each call the time in milliseconds or '' for the server's, 1 to spend or
+ * 0 to judge, its number of limits; then for each limit its requests and seconds.
+ * Answers for each limit: which key counts it (0 its own, 1 the shared one), allowed, time, remaining, seconds until reset.
+ *
+ * A counter is a hash: n the latest time seen, s the calls in the window, h and t the first and the next number of its grains, under each
+ * number `start:count`; f the start of the first grain, l and c start and count of the last; z until when it is kept and listed.
+ * Its end is put off only when it comes too near, so that most calls read and write one hash.
+ */
+export const RATE_LIMITS = redisScript(`${COUNTERS}
+local time = redis.call('TIME')
+local serverMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local countersMax = tonumber(ARGV[1])
+local counters = {}
+local rooms = {}
+
+local function counterOf(key)
+  local counter = counters[key]
+  if not counter then
+    counter = readCounter(key)
+    counters[key] = counter
+  end
+  return counter
+end
+
+local function roomOf(list, nowMs)
+  if not rooms[list] then
+    local swept = redis.pcall('ZREMRANGEBYSCORE', list, '-inf', nowMs)
+    if type(swept) == 'table' then redis.call('DEL', list) end
+    rooms[list] = countersMax - redis.call('ZCARD', list)
+  end
+  return rooms[list]
+end
+
+local function advance(limit, nowMs)
+  local counter = limit.counter
+  -- One that is not there yet remembers nothing.
+  if nowMs > counter.n or not counter.exists then
+    counter.n = nowMs
+    counter.changed = true
+  end
+  while counter.h < counter.t and counter.f + limit.grain - 1 + limit.window <= counter.n do
+    local _, count = grainAt(counter, counter.h)
+    counter.s = counter.s - count
+    dropFirst(counter)
+    findFirst(counter)
+    counter.changed = true
+  end
+  if counter.h >= counter.t then counter.s = 0 end
+end
+
+local function spend(limit)
+  local counter = limit.counter
+  limit.allowed = counter.s < limit.requests
+  if not limit.allowed then return end
+  local start = math.floor(counter.n / limit.grain) * limit.grain
+  if counter.h < counter.t and counter.l == start then
+    setGrain(counter, counter.t - 1, start, counter.c + 1)
+  else
+    counter.t = counter.t + 1
+    setGrain(counter, counter.t - 1, start, 1)
+    if counter.h == counter.t - 1 then counter.f = start end
+  end
+  counter.s = counter.s + 1
+  counter.changed = true
+  if counter.n + limit.seconds * 1001 + 1 > counter.z then
+    counter.keptMs = math.floor(limit.seconds * 1250) + 10
+    counter.z = counter.n + counter.keptMs
+    if limit.shared == 0 then
+      redis.call('ZADD', limit.list, counter.z, counter.key)
+      if redis.call('PTTL', limit.list) < counter.keptMs then redis.call('PEXPIRE', limit.list, counter.keptMs) end
+    end
+  end
+  if not counter.exists then
+    counter.exists = true
+    if limit.shared == 0 then rooms[limit.list] = rooms[limit.list] - 1 end
+  end
+end
+
+local function openLimits(from, argument, count, nowMs)
+  local limits, all, opening = {}, true, {}
+  for i = 1, count do
+    local key = from + 3 * (i - 1)
+    local limit = { requests = tonumber(ARGV[argument + 2 * (i - 1)]), seconds = tonumber(ARGV[argument + 2 * i - 1]),
+      list = KEYS[key + 2], shared = 0, counter = counterOf(KEYS[key]) }
+    limit.window = limit.seconds * 1000
+    limit.grain = math.max(1, math.floor(limit.seconds))
+    if not limit.counter.exists and not limit.counter.opening then
+      local taken = opening[limit.list] or 0
+      if roomOf(limit.list, nowMs) > taken then
+        opening[limit.list] = taken + 1
+        limit.counter.opening = true
+      else
+        limit.shared = 1
+        limit.counter = counterOf(KEYS[key + 1])
+      end
+    end
+    advance(limit, nowMs)
+    limit.allowed = limit.counter.s < limit.requests
+    all = all and limit.allowed
+    limits[i] = limit
+  end
+  return limits, all
+end
+
+local answer = {}
+local key, argument = 1, 3
+for call = 1, tonumber(ARGV[2]) do
+  local nowMs = tonumber(ARGV[argument]) or serverMs
+  local spends, count = ARGV[argument + 1] == '1', tonumber(ARGV[argument + 2])
+  local limits, all = openLimits(key, argument + 3, count, nowMs)
+  for _, limit in ipairs(limits) do
+    if spends and all then spend(limit) end
+    local counter = limit.counter
+    counter.opening = nil
+    local untilNext = limit.window
+    if counter.h < counter.t then untilNext = counter.f + limit.grain - 1 + limit.window - counter.n end
+    answer[#answer + 1] = limit.shared
+    answer[#answer + 1] = limit.allowed and 1 or 0
+    answer[#answer + 1] = counter.n
+    answer[#answer + 1] = math.max(0, limit.requests - counter.s)
+    answer[#answer + 1] = math.max(1, math.ceil(untilNext / 1000))
+  end
+  key = key + 3 * count
+  argument = argument + 3 + 2 * count
+end
+for _, counter in pairs(counters) do
+  if counter.changed and counter.exists then writeCounter(counter) end
+end
+return answer
+`);
+
+/** KEYS: counters. ARGV, for each: the time its call was counted at, and the window's seconds. The grain of that time gets one call less. */
+export const GIVE_BACK = redisScript(`${COUNTERS}
+for i, key in ipairs(KEYS) do
+  local counter = readCounter(key)
+  local grain = math.max(1, math.floor(tonumber(ARGV[2 * i])))
+  local start = math.floor(tonumber(ARGV[2 * i - 1]) / grain) * grain
+  for place = counter.t - 1, counter.h, -1 do
+    local at, count = grainAt(counter, place)
+    if at < start then break end
+    if at == start then
+      if count > 0 then
+        setGrain(counter, place, at, count - 1)
+        counter.s = counter.s - 1
+        findFirst(counter)
+        writeCounter(counter)
+      end
+      break
+    end
+  end
+end
+return 1
+`);

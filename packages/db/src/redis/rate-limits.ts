@@ -1,0 +1,104 @@
+import type { CountedLimit, LimitVerdict, RateLimitsPort } from '../ports/rate-limits.ts';
+import { encodePart } from '../volatile/key-of.ts';
+import { batchCalls } from './batch-calls.ts';
+import { GIVE_BACK, RATE_LIMITS } from './rate-limit-script.ts';
+import type { RedisConnection } from './redis-connection.ts';
+import { unavailable } from './redis-failure.ts';
+
+export interface RedisRateLimitsOptions {
+  /** Default: the connection's. */
+  readonly prefix?: string;
+  /** Of one tenant; those that calls share for want of room are beside these, one for each rule. Default 10,000. */
+  readonly countersMax?: number;
+  /**
+   * Whose time counts. `server`, the default: Redis's own, so that nodes whose clocks differ agree, and `nowMs` is passed over.
+   * `caller`: `nowMs`, for tests and replays; one node that is ahead then drags all windows with it.
+   */
+  readonly clock?: 'server' | 'caller';
+}
+
+interface Call {
+  readonly limits: readonly CountedLimit[];
+  readonly nowMs: number;
+  readonly spends: boolean;
+}
+
+/** Members of the script's answer for one limit. */
+const MEMBERS = 5;
+/** Calls that one script judges: some hundred microseconds of Redis's time, in which it does nothing else. */
+const CALLS_MAX = 64;
+
+/**
+ * The windows of rate limits for all nodes: one script, one round trip, for all limits of a call, and for calls that come together. Keys
+ * `{prefix}:rate-limits:{tenant}:…`, which live up to a quarter longer than their window. Fails `unavailable`, and then may have counted.
+ */
+export function createRedisRateLimits(redis: RedisConnection, options: RedisRateLimitsOptions = {}): RateLimitsPort {
+  const { prefix = redis.prefix, countersMax = 10_000, clock = 'server' } = options;
+  /** Where a verdict's call was counted. */
+  const spentIn = new WeakMap<LimitVerdict, string>();
+
+  async function judgeAll(calls: readonly Call[]): Promise<readonly (readonly LimitVerdict[])[]> {
+    const keys: string[] = [];
+    const parameters: (string | number)[] = [countersMax, calls.length];
+    for (const { limits, nowMs, spends } of calls) {
+      parameters.push(clock === 'server' ? '' : timeOf(nowMs), spends ? 1 : 0, limits.length);
+      for (const { tenant, rule, key, requests, perSeconds } of limits) {
+        const base = `${prefix}:rate-limits:${encodePart('tenant', tenant)}`;
+        // What is free text stands last, so it can be whatever it is.
+        keys.push(`${base}:counter:${key}`, `${base}:others:${rule}`, `${base}:counters`);
+        parameters.push(requests, perSeconds);
+      }
+    }
+    const answer = await redis.run(RATE_LIMITS, keys, parameters);
+    if (!isNumbers(answer, (keys.length / 3) * MEMBERS))
+      throw unavailable('the script of rate limits answered something else');
+    let limitsBefore = 0;
+    return calls.map(({ limits, spends }) => {
+      const first = limitsBefore;
+      limitsBefore += limits.length;
+      return limits.map((_, place) => {
+        const at = (first + place) * MEMBERS;
+        const verdict = verdictAt(answer, at + 1);
+        if (spends) spentIn.set(verdict, keys[(first + place) * 3 + (answer[at] as number)] as string);
+        return verdict;
+      });
+    });
+  }
+
+  const ask = batchCalls(CALLS_MAX, judgeAll);
+
+  return {
+    spend: async (limits, nowMs) => (limits.length === 0 ? [] : ask({ limits, nowMs, spends: true })),
+    judge: async (limits, nowMs) => (limits.length === 0 ? [] : ask({ limits, nowMs, spends: false })),
+    async giveBack(limits, verdicts) {
+      // One limit that refused means that none has counted.
+      if (verdicts.some(({ isAllowed }) => !isAllowed)) return;
+      const keys: string[] = [];
+      const parameters: number[] = [];
+      for (const [place, { perSeconds }] of limits.entries()) {
+        const verdict = verdicts[place];
+        const key = verdict && spentIn.get(verdict);
+        if (verdict === undefined || key === undefined) continue;
+        spentIn.delete(verdict);
+        keys.push(key);
+        parameters.push(verdict.atMs, perSeconds);
+      }
+      if (keys.length > 0) await redis.run(GIVE_BACK, keys, parameters);
+    },
+  };
+}
+
+function isNumbers(answer: unknown, length: number): answer is readonly number[] {
+  return Array.isArray(answer) && answer.length === length;
+}
+
+function verdictAt(answer: readonly number[], at: number): LimitVerdict {
+  const [isAllowed, resetSeconds] = [answer[at] === 1, answer[at + 3] ?? 1];
+  const retryAfterSeconds = isAllowed ? 0 : resetSeconds;
+  return { isAllowed, atMs: answer[at + 1] ?? 0, remaining: answer[at + 2] ?? 0, retryAfterSeconds, resetSeconds };
+}
+
+/** As the window in memory: a time that is none moves nothing. */
+function timeOf(nowMs: number): number {
+  return Number.isFinite(nowMs) ? Math.max(0, Math.floor(nowMs)) : 0;
+}

@@ -1,0 +1,77 @@
+/** Consecutive places of a log that are summarised together. Stored summaries rest on these three numbers: they never change. */
+export const BLOCK_ENTRIES = 1_024;
+/** As many as a number has bits here. */
+export const SPAN_BLOCKS = 32;
+export const BUCKETS = 256;
+
+export const SPAN_ENTRIES = BLOCK_ENTRIES * SPAN_BLOCKS;
+
+/** The members of an entry that are summarised; a field's number is its place here. */
+export const TERM_FIELDS = ['agent', 'integration', 'action', 'decision', 'type'] as const;
+export type TermField = (typeof TERM_FIELDS)[number];
+
+/** Where an entry lacks the member. No value has this term. */
+export const NO_TERM = 0;
+
+/** Left out of values, so that a list of values can be taken apart by it. */
+export const SEPARATOR = '\u001f';
+
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+const WORD_BYTES = 4;
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
+/**
+ * A field and a value of it as a number of 32 bits (FNV-1a). Values share terms, so what is found by one is compared. An empty value
+ * and none are the same.
+ */
+export function termOf(field: TermField, value: string): number {
+  const text = (value.includes(SEPARATOR) ? value.replaceAll(SEPARATOR, '') : value).toWellFormed();
+  if (text === '') return NO_TERM;
+  let hash = Math.imul(FNV_OFFSET ^ (TERM_FIELDS.indexOf(field) + 1), FNV_PRIME);
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), FNV_PRIME);
+  // FNV-1a leaves the last characters in the low bits; buckets are told by the high ones.
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return (hash ^ (hash >>> 13)) >>> 0 || 1;
+}
+
+/** Of a span's terms those with the same upper 8 bits lie in one row. */
+export function bucketOf(term: number): number {
+  return term >>> 24;
+}
+
+/** Numbers of 32 bits, little-endian. */
+export function packWords(words: ArrayLike<number>): Uint8Array {
+  const bytes = new Uint8Array(words.length * WORD_BYTES);
+  const view = new DataView(bytes.buffer);
+  for (let index = 0; index < words.length; index++) view.setUint32(index * WORD_BYTES, words[index] as number, true);
+  return bytes;
+}
+
+export function unpackWords(bytes: Uint8Array): Uint32Array {
+  // A copy begins where numbers may begin.
+  if (IS_LITTLE_ENDIAN) return new Uint32Array(new Uint8Array(bytes).buffer, 0, Math.floor(bytes.length / WORD_BYTES));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Uint32Array.from({ length: Math.floor(bytes.length / WORD_BYTES) }, (_, index) =>
+    view.getUint32(index * WORD_BYTES, true),
+  );
+}
+
+/**
+ * What a bucket of a span holds of a term: a bit for each block in which it stands. `bytes` is pairs of a term and its blocks, in the
+ * order of the terms.
+ */
+export function blocksOf(bytes: Uint8Array, term: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const pairBytes = 2 * WORD_BYTES;
+  let low = 0;
+  let high = Math.floor(bytes.byteLength / pairBytes) - 1;
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    const found = view.getUint32(middle * pairBytes, true);
+    if (found === term) return view.getUint32(middle * pairBytes + WORD_BYTES, true);
+    if (found < term) low = middle + 1;
+    else high = middle - 1;
+  }
+  return 0;
+}

@@ -1,0 +1,38 @@
+import { describe } from 'vitest';
+import { describeAdminAuthPort } from '../conformance/admin-auth.ts';
+import { describeAgentCertificatesPort } from '../conformance/agent-certificates.ts';
+import { describeAuditDecisions } from '../conformance/audit-decisions.ts';
+import { describeAuditSaltsPort } from '../conformance/audit-salts.ts';
+import { describeBundlesPort } from '../conformance/bundles.ts';
+import { describeCommandsPort } from '../conformance/commands.ts';
+import { describeCryptoVerificationPort } from '../conformance/crypto-verification.ts';
+import { describeDescriptorScope } from '../conformance/descriptor-scope.ts';
+import { describeEdgeRecordsPort } from '../conformance/edge-records.ts';
+import { describeEnrollmentTokensPort } from '../conformance/enrollment-tokens.ts';
+import { describeIntegrationTemplatesPort } from '../conformance/integration-templates.ts';
+import { describeManifestKeysPort } from '../conformance/manifest-keys.ts';
+import { describeRedactionProfilesPort } from '../conformance/redaction-profiles.ts';
+import { describeSessionsPort } from '../conformance/sessions.ts';
+import { describeTemplateInvalidationsPort } from '../conformance/template-invalidations.ts';
+import { describeUsersPort } from '../conformance/users.ts';
+import { makeSqliteHarness } from './sqlite-harness.fixture.ts';
+
+describe('SQLite', () => {
+  const makeHarness = () => makeSqliteHarness();
+  describeUsersPort(makeHarness);
+  describeAdminAuthPort(makeHarness);
+  describeAgentCertificatesPort(makeHarness);
+  describeEnrollmentTokensPort(makeHarness);
+  describeSessionsPort(makeHarness);
+  describeTemplateInvalidationsPort(makeHarness);
+  describeRedactionProfilesPort(makeHarness);
+  describeManifestKeysPort(makeHarness);
+  describeIntegrationTemplatesPort(makeHarness);
+  describeEdgeRecordsPort(makeHarness);
+  describeDescriptorScope(makeHarness);
+  describeCryptoVerificationPort(makeHarness);
+  describeCommandsPort(makeHarness);
+  describeBundlesPort(makeHarness);
+  describeAuditSaltsPort(makeHarness);
+  describeAuditDecisions(makeHarness);
+});
