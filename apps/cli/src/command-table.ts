@@ -19,6 +19,16 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     group: 'Gateway',
     load: async () => (await import('./commands/doctor.ts')).doctorCommand,
   },
+  migrate: {
+    summary: 'Bring the database to the form that this version needs',
+    group: 'Gateway',
+    load: async () => (await import('./commands/migrate.ts')).migrateCommand,
+  },
+  db: {
+    summary: 'Move the database to another engine',
+    group: 'Gateway',
+    load: async () => (await import('./commands/db-import.ts')).dbCommand,
+  },
   whoami: {
     summary: 'Who a key or token is',
     group: 'Gateway',
@@ -120,8 +130,7 @@ const LATER = '"postern --help" lists what is.';
 
 /** Commands of the full program that this version does not have, and what to do instead. */
 export const NOT_YET: ReadonlyMap<string, string> = new Map([
-  ['migrate', 'A gateway migrates its database when it starts.'],
-  ...[...['edge', 'run', 'db', 'users', 'certificates', 'edges', 'buffer', 'commands', 'ca']].map(
+  ...[...['edge', 'run', 'users', 'certificates', 'edges', 'buffer', 'commands', 'ca']].map(
     (name) => [name, LATER] as const,
   ),
 ]);

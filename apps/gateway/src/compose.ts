@@ -1,34 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { approvalEvent, createEventHub, type EventHub } from '@postern/admin';
-import { verifyKeyDigest } from '@postern/auth';
-import {
-  createDbRepositories,
-  createMemoryRateLimits,
-  createSqliteCallJournal,
-  type DbClient,
-  openSqlite,
-  runInTransaction,
-} from '@postern/db';
+import type { EventHub } from '@postern/admin';
+import { createDbRepositories, createMemoryRateLimits, type DbClient, runInTransaction } from '@postern/db';
 import type { CallJournal, DbRepositories, RunInTransaction } from '@postern/db/ports';
 import {
-  ApprovalWatch,
   BodyMemory,
   CallCounts,
   CallQueue,
   createApprovalMessages,
   createArrivalHosts,
-  createMetrics,
+  createHeldCallMemory,
   createRequestIds,
-  createRotatedSecretStore,
-  createTenantCompiler,
   createTrustedProxies,
-  Directory,
-  type DirectoryOptions,
   type Gateway,
   type GatewayMetrics,
-  type HeldCalls,
   type OutboxWorker,
   Refusals,
   type SecretVersion,
@@ -36,16 +22,19 @@ import {
   staleIntegrations,
   TokenKeeper,
 } from '@postern/gateway';
-import { createUndiciTransport, poolPrefix, type Transport } from '@postern/proxy-runtime';
+import { createUndiciTransport, poolPrefix } from '@postern/proxy-runtime';
 import { createDnsResolver, createTargetGuard, isOwnListener } from '@postern/ssrf-guard';
-import { createSecretCache, createVault, type SecretCache, type SecretEnvelope, type Vault } from '@postern/vault';
+import { createSecretCache, createVault, type SecretEnvelope, type Vault } from '@postern/vault';
+import { directoryOf, found, heldCalls, metricsOf, rotationOf, sweepsOf, wordOf } from './compose-parts.ts';
 import type { DataFolder } from './data-folder.ts';
-import type { GatewayKeys } from './keys.ts';
 import type { Log } from './log.ts';
+import { measureDependencies } from './nodes/dependency-metrics.ts';
+import type { OpenedNode } from './nodes/open-node.ts';
+import type { WordOfChanges } from './nodes/word-of-changes.ts';
 import { openNotifications } from './notifications/open-notifications.ts';
 import { OwnListeners } from './own-listeners.ts';
 import type { BindAddress, Settings } from './settings.ts';
-import { createSweeps, type Sweeps } from './sweeps.ts';
+import type { Sweeps } from './sweeps.ts';
 import { openTelemetry } from './telemetry/open-telemetry.ts';
 import type { Telemetry } from './telemetry/start-telemetry.ts';
 import { collectorOfBuffers } from './young-heap.ts';
@@ -66,10 +55,9 @@ export interface RunState {
 export interface Parts {
   readonly settings: Settings;
   readonly folder: DataFolder;
-  readonly keys: GatewayKeys;
   readonly log: Log;
   readonly state: RunState;
-  readonly now: () => number;
+  readonly node: OpenedNode;
 }
 
 /** The program put together: every store, client and cache is made here and nowhere else. */
@@ -85,6 +73,8 @@ export interface Composition {
   /** Not started yet. */
   readonly sweeps: Sweeps;
   readonly ownListeners: OwnListeners;
+  /** Between the nodes; begins and ends with the gateway. */
+  readonly word: WordOfChanges;
   /** Tells those who watch at the control plane. */
   readonly events: EventHub;
   /** undefined: it is off. */
@@ -109,13 +99,15 @@ export function lockFile(path: string): { close(): void } | undefined {
   }
 }
 
-/** Opens the database, and closes the intents that earlier boots left open. Listens nowhere yet. */
+/** Listens nowhere yet. */
 export async function compose(parts: Parts): Promise<Composition> {
-  const { settings, folder, keys, log, state, now } = parts;
-  const db = await openSqlite({ file: settings.databaseFile, now });
+  const { settings, folder, log, state, node } = parts;
+  const { keys, now, stores } = node;
+  const { db } = stores;
   const repositories = repositoriesOf(db, parts, () => notifications.worker.wakeSoon());
   const inTransaction: RunInTransaction = (operation, context) => runInTransaction(db, operation, context);
-  const journal = createSqliteCallJournal(db, { node: folder.node, boot: randomUUID(), now });
+  const spoolMaxOf = (tenant: string) => directory.limitsOf(tenant)?.auditSpool;
+  const journal = stores.openJournal({ ...node, spoolMaxOf });
   const vault = createVault({ keyRing: keys.keyRing });
   const secrets = createSecretCache({ open: (reference) => openSecret(repositories, vault, secretVersion(reference)) });
   const transport = createUndiciTransport();
@@ -123,153 +115,64 @@ export async function compose(parts: Parts): Promise<Composition> {
   const publicUrl = () => state.publicUrl;
   const telemetry = await openTelemetry({ settings, node: folder.node, publicUrl, metrics, log, now });
   const ownListeners = new OwnListeners({ settings, state, log, integrations: repositories.integrations });
-  const directory = directoryOf(parts, repositories, transport, (former, current) => {
-    for (const name of staleIntegrations(former, current)) transport.closePools(poolPrefix(former.name, name));
-    tokens.forgetStale(former, current);
+  const directory = directoryOf(parts, repositories, transport, {
+    onReplaced(former, current) {
+      for (const name of staleIntegrations(former, current)) transport.closePools(poolPrefix(former.name, name));
+      tokens.forgetStale(former, current);
+    },
+    onFound: stores.sharing && ((tenants) => found(tenants, secrets, ownListeners)),
   });
-  const configurationChanged = (tenant: string) => changed(directory, secrets, tenant);
+  const held = createHeldCallMemory();
+  const word = wordOf(parts, { directory, secrets, ownListeners, ...held });
   const path = wayOutOf(parts, journal);
-  const rotated = { repositories, runInTransaction: inTransaction, vault, now, onChange: configurationChanged };
-  const storeRotatedSecret = createRotatedSecretStore(rotated);
   const notifications = openNotifications({
     ...{ repositories, runInTransaction: inTransaction, adminUrl: () => state.adminUrl, metrics, log, cache: secrets },
     path: { ...path, transport },
+    environment: settings.environment,
   });
-  const onDeadSecret = notifications.announceDeadSecret;
-  const tokens = new TokenKeeper({ path, secrets, storeRotatedSecret, log, metrics, onDeadSecret });
-  const events = createEventHub();
+  const onChange = word.configurationChanged;
+  const tokens = new TokenKeeper({
+    ...{ path, secrets, log, metrics, onDeadSecret: notifications.announceDeadSecret },
+    ...rotationOf(node, { repositories, runInTransaction: inTransaction, vault, now, onChange }),
+  });
   const gateway: Gateway = {
     ...path,
-    ...heldCalls(repositories, vault, { keys, events, now }),
+    ...heldCalls(repositories, vault, { node, events: word.events, held }),
     queue: new CallQueue({ calls: repositories.queuedCalls, runInTransaction: inTransaction }),
     directory,
     secrets,
     tokens,
     transport,
-    rateLimits: createMemoryRateLimits(),
-    callCounts: new CallCounts(),
+    rateLimits: node.redis?.rateLimits ?? createMemoryRateLimits(),
+    redisState: node.redis?.state,
     refusals: new Refusals(journal, now, DEFAULT_TENANT),
-    trustedProxies: createTrustedProxies(settings.trustedProxies),
     log,
     metrics,
     tracing: telemetry?.tracing,
-    environment: settings.environment,
-    spoolFolder: folder.spoolFolder,
-    bodyMemory: new BodyMemory(),
-    onAnswerBytes: collectorOfBuffers(),
     publicUrl,
     ...doorsOf(parts, ownListeners),
-    isStopping: () => state.stopping,
+    ...ownOf(parts),
   };
+  measureDependencies(metrics, { ...node, isDatabaseUp: () => directory.isConfirmed() });
+  const outboxWorker = notifications.worker;
   return {
-    gateway,
-    metrics,
-    db,
-    repositories,
-    runInTransaction: inTransaction,
-    vault,
-    outboxWorker: notifications.worker,
-    sweeps: sweepsOf(repositories, gateway, { events, worker: notifications.worker }),
-    ownListeners,
-    events,
-    telemetry,
-    configurationChanged,
+    ...{ gateway, metrics, db, repositories, runInTransaction: inTransaction, vault, ownListeners, telemetry },
+    outboxWorker,
+    sweeps: sweepsOf(repositories, gateway, { node, events: word.events, worker: outboxWorker }),
+    word,
+    events: word.events,
+    configurationChanged: onChange,
   };
 }
 
 /** Approvals put messages about themselves into the outbox. */
-function repositoriesOf(db: DbClient, { state, now }: Parts, onMessage: () => void): DbRepositories {
+function repositoriesOf(db: DbClient, { state, node: { now } }: Parts, onMessage: () => void): DbRepositories {
   const approvalMessage = createApprovalMessages({ adminUrl: () => state.adminUrl, onMessage });
   return createDbRepositories(db, { now, newId: () => randomUUID(), approvalMessage });
 }
 
-function metricsOf(
-  {
-    journal,
-    repositories,
-    log,
-    now,
-  }: Pick<Gateway, 'journal' | 'now'> & Pick<Composition, 'repositories'> & Pick<Parts, 'log'>,
-  lanes: Parameters<typeof createMetrics>[1],
-): GatewayMetrics {
-  const metrics = createMetrics(() => journal.lag().oldestMs / 1_000, lanes);
-  metrics.register({
-    name: 'postern_log_lines_dropped_total',
-    help: 'Log lines that nobody took in time',
-    type: 'counter',
-    read: log.dropped,
-  });
-  metrics.register({
-    name: 'postern_approvals_pending',
-    help: 'Approvals that wait for people',
-    type: 'gauge',
-    read: () => repositories.approvals.countPending(undefined, now()),
-  });
-  return metrics;
-}
-
-function heldCalls(
-  repositories: DbRepositories,
-  vault: Vault,
-  { keys, events, now }: Pick<Parts, 'keys' | 'now'> & { readonly events: EventHub },
-): HeldCalls {
-  const { claims, approvals, grants, sealedRequests } = repositories;
-  const approvalWatch = new ApprovalWatch();
-  return {
-    claims,
-    approvals,
-    grants,
-    sealedRequests,
-    vault,
-    approvalWatch,
-    onApproval: (approval, event) => {
-      approvalWatch.notify(approval.id);
-      events.publish(approvalEvent(event, approval, now()));
-    },
-    upstreamKeyKey: keys.upstreamKeyKey,
-  };
-}
-
-function sweepsOf(
-  repositories: DbRepositories,
-  { now, log, approvalWatch }: Gateway,
-  { events, worker }: { readonly events: EventHub; readonly worker: OutboxWorker },
-): Sweeps {
-  return createSweeps({
-    repositories,
-    now,
-    onError: log.error,
-    onExpired: (approval) => {
-      approvalWatch.notify(approval.id);
-      events.publish(approvalEvent('approval.expired', approval, now()));
-    },
-    // Messages of other processes, and those due when a clock has jumped.
-    onRound: () => worker.wake(),
-  });
-}
-
-type OnReplaced = NonNullable<DirectoryOptions['onReplaced']>;
-
-function directoryOf(
-  { keys, log, now }: Parts,
-  { directory, agents }: DbRepositories,
-  transport: Transport,
-  onReplaced: OnReplaced,
-): Directory {
-  return new Directory({
-    directory,
-    agents,
-    compileTenant: createTenantCompiler(transport),
-    verifyKey: (key, digest, keyId) =>
-      verifyKeyDigest(key, { keyId, digest: Buffer.from(digest, 'base64') }, keys.agentKeyHmacKeys),
-    onReplaced,
-    onError: log.error,
-    now,
-  });
-}
-
 /** What every request passes through that leaves for a tenant: calls, and requests for tokens. */
-function wayOutOf({ settings, keys, state, now }: Parts, journal: CallJournal) {
+function wayOutOf({ settings, state, node: { keys, now } }: Parts, journal: CallJournal) {
   return {
     journal,
     guard: createTargetGuard({
@@ -283,6 +186,19 @@ function wayOutOf({ settings, keys, state, now }: Parts, journal: CallJournal) {
   };
 }
 
+/** What this process has of its own. */
+function ownOf({ settings, folder, state }: Parts) {
+  return {
+    callCounts: new CallCounts(),
+    trustedProxies: createTrustedProxies(settings.trustedProxies),
+    environment: settings.environment,
+    spoolFolder: folder.spoolFolder,
+    bodyMemory: new BodyMemory(),
+    onAnswerBytes: collectorOfBuffers(),
+    isStopping: () => state.stopping,
+  };
+}
+
 /** Where calls come in. */
 function doorsOf({ settings: { hostSuffix }, state }: Parts, ownListeners: OwnListeners) {
   return {
@@ -291,12 +207,6 @@ function doorsOf({ settings: { hostSuffix }, state }: Parts, ownListeners: OwnLi
     ownAddress: (tenant: string, integration: string) => ownListeners.addressOf(tenant, integration),
     ownAddressesOpen: () => ownListeners.allOpen(),
   };
-}
-
-function changed(directory: Directory, secrets: SecretCache, tenant: string): void {
-  if (tenant === '*') secrets.clear();
-  else secrets.drop(tenant);
-  directory.changed(tenant);
 }
 
 async function openSecret(repositories: DbRepositories, vault: Vault, reference: SecretVersion): Promise<Uint8Array> {

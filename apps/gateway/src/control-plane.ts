@@ -1,16 +1,17 @@
 import type { Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { createAdminServer } from '@postern/admin';
+import { type AdminDependencies, createAdminServer } from '@postern/admin';
 import { readiness } from '@postern/gateway';
 import type { Composition } from './compose.ts';
 import type { GatewayKeys } from './keys.ts';
 import type { Log } from './log.ts';
+import type { OpenedNode } from './nodes/open-node.ts';
 import type { Settings } from './settings.ts';
 
 export interface ControlPlaneParts {
   readonly settings: Settings;
   readonly log: Log;
-  readonly keys: GatewayKeys;
+  readonly node: OpenedNode;
   readonly composition: Composition;
   /** CIDRs within which every `unsafeAllowAddresses` must lie. */
   readonly unsafeAddressCeiling: readonly string[];
@@ -26,7 +27,8 @@ const HEAD_LIMITS = {
 
 /** The control plane's HTTP server, not listening yet. */
 export async function createControlPlane(parts: ControlPlaneParts): Promise<{ readonly server: Server }> {
-  const { settings, log, keys, composition } = parts;
+  const { settings, log, node, composition } = parts;
+  const { keys } = node;
   const admin = createAdminServer({
     ...writeDependencies(composition, keys),
     adminTokenHmacKeys: keys.adminTokenHmacKeys,
@@ -35,6 +37,7 @@ export async function createControlPlane(parts: ControlPlaneParts): Promise<{ re
     onApprovalDecided: (_tenant, { id }) => composition.gateway.approvalWatch.notify(id),
     logger: log.logger,
     readiness: async () => readiness(composition.gateway),
+    nodes: nodesOf(parts),
     onOutbox: () => composition.outboxWorker.wake(),
     credentialState: (tenant, integration) => composition.gateway.tokens.stateOf(tenant, integration),
     metrics: async () => ({
@@ -52,6 +55,16 @@ export async function createControlPlane(parts: ControlPlaneParts): Promise<{ re
   const client = tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true };
   const options = { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2', ...client, ...HEAD_LIMITS } as const;
   return { server: createTlsServer(options, (request, response) => admin.routing(request, response)) };
+}
+
+/** undefined: the gateway is alone on its database. */
+function nodesOf({ node: { presence, stores } }: ControlPlaneParts): AdminDependencies['nodes'] {
+  const { sharing } = stores;
+  if (presence === undefined || sharing === undefined) return undefined;
+  return async () => {
+    const [known, findings] = await Promise.all([presence.list(), sharing.findings()]);
+    return { ...known, findings };
+  };
 }
 
 /** What writes of configuration need, whoever makes them. */

@@ -10,8 +10,11 @@ export interface DataFolder {
   readonly node: string;
   /** The file's text; made by `make` (mode 0600) when it is not there. */
   keep(name: string, make: () => string): string;
+  /** The file's text; undefined when it is not there. */
+  find(name: string): string | undefined;
   /** Writes the file anew, all or nothing. */
   replace(name: string, text: string): void;
+  remove(name: string): void;
   /** Tells the command line where the gateway listens; removed at stop. */
   announce(addresses: Announcement): void;
   /** Gives up the lock. */
@@ -75,7 +78,9 @@ export function openDataFolder(path: string, lockFile: LockFile): DataFolder {
     spoolFolder,
     node,
     keep,
+    find: (name) => (existsSync(join(path, name)) ? keep(name, () => '') : undefined),
     replace: (name, text) => writeWhole(join(path, name), text),
+    remove: (name) => rmSync(join(path, name), { force: true }),
     announce: (addresses) =>
       writeFileSync(runFile, `${JSON.stringify({ ...addresses, pid: process.pid })}\n`, { mode: 0o600 }),
     release: () => {

@@ -53,17 +53,27 @@ export const ENVIRONMENT_VARIABLES: readonly EnvironmentVariable[] = [
     default: 'to.localhost',
     description: 'Calls to the host {integration}.{suffix} go to the integration',
   },
-  { name: 'POSTERN_DATABASE_URL', default: '', description: 'sqlite:PATH; default: postern.db in the data folder' },
+  {
+    name: 'POSTERN_DATABASE_URL',
+    default: '',
+    description: 'sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE; default: postern.db in the data folder',
+  },
+  {
+    name: 'POSTERN_REDIS_URL',
+    default: '',
+    description: 'redis://… or rediss://…; needed for more than one node on one PostgreSQL',
+  },
   {
     name: 'POSTERN_MASTER_KEY',
     default: '',
-    description: 'id:base64,… (32 bytes each); the first seals, all open. Default: made in the data folder',
+    description:
+      'id:base64,… (32 bytes each); the first seals, all open; the same on all nodes. Default: made in the data folder',
   },
   { name: 'POSTERN_MASTER_KEY_FILE', default: '', description: 'File that holds what POSTERN_MASTER_KEY would' },
   {
     name: 'POSTERN_ADMIN_TOKEN',
     default: '',
-    description: 'Token of the bootstrap owner. Default: made in the data folder',
+    description: 'Token of the bootstrap owner; the same on all nodes. Default: made in the data folder',
   },
   {
     name: 'POSTERN_CONFIG',
@@ -96,7 +106,7 @@ export const ENVIRONMENT_VARIABLES: readonly EnvironmentVariable[] = [
 ];
 
 /** Named in the specification, read by a later version: refused rather than ignored. */
-const NOT_YET: readonly string[] = ['POSTERN_REDIS_URL', 'POSTERN_HUB_URL', 'POSTERN_ENROL_TOKEN'];
+const NOT_YET: readonly string[] = ['POSTERN_HUB_URL', 'POSTERN_ENROL_TOKEN'];
 
 /** Read by the command line alone. */
 const COMMAND_LINE_OWN: readonly string[] = ['POSTERN_ADMIN_URL', 'POSTERN_KEY'];

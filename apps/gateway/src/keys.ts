@@ -15,32 +15,64 @@ export interface GatewayKeys {
   readonly upstreamKeyKey: KeyObject;
   /** Our name in `Via`: of this installation, whatever the node. Tells nothing of the key it comes from. */
   readonly viaName: string;
+  /** What this installation's keys in a Redis begin with: of the oldest master key, so that a rotation does not part its nodes. */
+  readonly redisPrefix: string;
 }
 
-/** @throws EnvironmentError when the key ring is not usable, or is another than the data folder's. */
+/** Of a gateway whose data folder is all it has. @throws EnvironmentError when the key ring is not usable, or is another than the data folder's. */
 export function openKeys(settings: Settings, folder: DataFolder): GatewayKeys {
   const keyRing = readKeyRing(settings, folder);
   checkMasterKeys(keyRing, folder);
-  const adminTokenHmacKeys = nonEmpty(deriveKeys(keyRing, 'admin-token'));
-  const adminToken = settings.adminToken ?? folder.keep('admin-token', () => generateAdminToken());
+  const adminToken = settings.adminToken ?? folder.keep(ADMIN_TOKEN_FILE, () => generateAdminToken());
+  const bootstrapToken = keyDigest(adminToken, adminTokenHmacKeys(keyRing)[0]);
+  return keysOf(keyRing, { bootstrapToken, oldest: lastOf(keyRing) });
+}
+
+export const ADMIN_TOKEN_FILE = 'admin-token';
+export const MASTER_KEY_FILE = 'master-key';
+
+type HmacKeys = readonly [HmacKey, ...HmacKey[]];
+
+export function adminTokenHmacKeys(keyRing: KeyRing): HmacKeys {
+  return nonEmpty(deriveKeys(keyRing, 'admin-token'));
+}
+
+/** The id of the key that was there first, as far as the list tells. */
+export function lastOf({ active, keys }: KeyRing): string {
+  return Object.keys(keys).at(-1) ?? active;
+}
+
+export interface Agreed {
+  /** Made under one of the keys. */
+  readonly bootstrapToken: KeyDigest;
+  /** The id of the key of which comes what must not change with a rotation. */
+  readonly oldest: string;
+}
+
+export function keysOf(keyRing: KeyRing, { bootstrapToken, oldest }: Agreed): GatewayKeys {
   return {
     keyRing,
     agentKeyHmacKeys: nonEmpty(deriveKeys(keyRing, 'agent-key')),
-    adminTokenHmacKeys,
-    upstreamKeyKey: deriveKey(keyRing, 'upstream-key', Object.keys(keyRing.keys).at(-1)).key,
-    bootstrapToken: keyDigest(adminToken, adminTokenHmacKeys[0]),
-    viaName: `postern-${Buffer.from(keyDigest('via', deriveKey(keyRing, 'via-name')).digest)
-      .toString('hex')
-      .slice(0, 8)}`,
+    adminTokenHmacKeys: adminTokenHmacKeys(keyRing),
+    upstreamKeyKey: deriveKey(keyRing, 'upstream-key', oldest).key,
+    bootstrapToken,
+    viaName: nameOf(keyDigest('via', deriveKey(keyRing, 'via-name'))),
+    redisPrefix: nameOf(keyDigest('redis', deriveKey(keyRing, 'redis-prefix', oldest))),
   };
 }
 
-function readKeyRing(settings: Settings, folder: DataFolder): KeyRing {
+/** Tells one installation from another, and nothing of its key. */
+function nameOf({ digest }: KeyDigest): string {
+  return `postern-${Buffer.from(digest).toString('hex').slice(0, 8)}`;
+}
+
+/** The key that was given, else the data folder's, which is made when it is not there. @throws EnvironmentError */
+export function readKeyRing(settings: Settings, folder: DataFolder): KeyRing {
   try {
-    return parseKeyRing(settings.masterKey ?? folder.keep('master-key', () => generateMasterKey()));
+    return parseKeyRing(settings.masterKey ?? folder.keep(MASTER_KEY_FILE, () => generateMasterKey()));
   } catch (error) {
     if (!(error instanceof VaultError)) throw error;
-    const source = settings.masterKey === undefined ? `${folder.path}/master-key` : settings.masterKeyVariable;
+    const source = settings.masterKey === undefined ? `${folder.path}/${MASTER_KEY_FILE}` : settings.masterKeyVariable;
     throw new EnvironmentError(
       source,
       `${error.message} Right is id:base64,… with 32 bytes each; the first seals, all open`,
@@ -49,22 +81,16 @@ function readKeyRing(settings: Settings, folder: DataFolder): KeyRing {
 }
 
 /** Tells one master key from another and nothing else of it. */
-const CHECK_FILE = 'master-key-check';
+export const CHECK_FILE = 'master-key-check';
 
 /**
  * Refuses a key ring that lacks every key this data folder was used with, or has another key under one of their ids: it would
  * open no secret and know no agent key.
  */
 function checkMasterKeys(keyRing: KeyRing, folder: DataFolder): void {
-  const checks = Object.fromEntries(
-    deriveKeys(keyRing, 'key-check').map((key) => [
-      key.keyId,
-      Buffer.from(keyDigest('check', key).digest).toString('hex'),
-    ]),
-  );
-  const known = JSON.parse(folder.keep(CHECK_FILE, () => JSON.stringify(checks))) as Record<string, string>;
-  const shared = Object.keys(known).filter((id) => checks[id] !== undefined);
-  if (shared.length === 0 || shared.some((id) => checks[id] !== known[id])) {
+  const checks = keyChecks(keyRing);
+  const known = JSON.parse(folder.keep(CHECK_FILE, () => JSON.stringify(checks))) as KeyChecks;
+  if (!fitKeys(checks, known)) {
     throw new EnvironmentError(
       'POSTERN_MASTER_KEY',
       `is not the key that the data folder ${folder.path} was sealed with (key ids ${Object.keys(known).join(', ')}); give that one, further keys may follow it`,
@@ -73,6 +99,24 @@ function checkMasterKeys(keyRing: KeyRing, folder: DataFolder): void {
   if (Object.keys(checks).some((id) => known[id] === undefined)) {
     folder.replace(CHECK_FILE, JSON.stringify({ ...known, ...checks }));
   }
+}
+
+/** By the id of each key. */
+export type KeyChecks = Readonly<Record<string, string>>;
+
+export function keyChecks(keyRing: KeyRing): KeyChecks {
+  return Object.fromEntries(
+    deriveKeys(keyRing, 'key-check').map((key) => [
+      key.keyId,
+      Buffer.from(keyDigest('check', key).digest).toString('hex'),
+    ]),
+  );
+}
+
+/** They have a key in common, and none under one id that differs. */
+export function fitKeys(checks: KeyChecks, known: KeyChecks): boolean {
+  const shared = Object.keys(known).filter((id) => checks[id] !== undefined);
+  return shared.length > 0 && shared.every((id) => checks[id] === known[id]);
 }
 
 function nonEmpty<T>(list: readonly T[]): readonly [T, ...T[]] {

@@ -6,8 +6,8 @@ import { createControlPlane, writeDependencies } from './control-plane.ts';
 import { enclosingCheckout, openDataFolder } from './data-folder.ts';
 import type { Demo } from './demo.ts';
 import { checkVariableNames, type Environment } from './environment.ts';
-import { openKeys } from './keys.ts';
 import { type Log, openLog } from './log.ts';
+import { type OpenedNode, openNode } from './nodes/open-node.ts';
 import { type BindAddress, readSettings, type Settings } from './settings.ts';
 import { applyStartConfig } from './start-config.ts';
 
@@ -17,6 +17,10 @@ export interface RunOptions {
   readonly demo: boolean;
   /** Where the ready line goes; default: stdout. */
   readonly say?: (line: string) => void;
+  /** The machine's clock, in milliseconds since the epoch. Default `Date.now`. */
+  readonly wallClock?: () => number;
+  /** How long calls of a gateway that gives no sign of life stay its own. Default 15 s. */
+  readonly leaseMs?: number;
 }
 
 export interface RunningGateway {
@@ -32,7 +36,9 @@ export interface RunningGateway {
 const GRACE_MS = 30_000;
 /** What runs on the control plane gets this long after the last call. */
 const CONTROL_GRACE_MS = 2_000;
-const RECOVER_EVERY_MS = 5_000;
+const LEASE_MS = 15_000;
+/** Looks for calls of others in the time of one lease. */
+const RECOVERIES = 3;
 
 /**
  * Starts a gateway: data folder, keys, store, recovery, both listeners, configuration, then the ready line.
@@ -52,9 +58,10 @@ export async function runGateway(options: RunOptions): Promise<RunningGateway> {
     });
     warnAtStart(log, settings, unknownVariables);
     const state: RunState = { stopping: false, publicUrl: '', adminUrl: '', listeners: [], gatewayListeners: [] };
-    const keys = openKeys(settings, folder);
-    const composition = await compose({ settings, folder, keys, log, state, now: Date.now });
-    return await start({ options, settings, folder, log, state, keys, composition });
+    const { wallClock = Date.now, leaseMs = LEASE_MS } = options;
+    const node = await openNode({ settings, folder, log, wallClock, leaseMs });
+    const composition = await compose({ settings, folder, log, state, node });
+    return await start({ options, settings, folder, log, state, node, composition });
   } catch (error) {
     folder.release();
     throw error;
@@ -67,35 +74,22 @@ interface StartParts {
   readonly folder: ReturnType<typeof openDataFolder>;
   readonly log: Log;
   readonly state: RunState;
-  readonly keys: ReturnType<typeof openKeys>;
+  readonly node: OpenedNode;
   readonly composition: Composition;
 }
 
 async function start(parts: StartParts): Promise<RunningGateway> {
-  const { options, settings, folder, log, state, keys, composition } = parts;
-  const { gateway, repositories } = composition;
-  if ((await repositories.tenants.getByName(DEFAULT_TENANT)) === undefined)
-    await repositories.tenants.create(DEFAULT_TENANT);
-  const recovered = await gateway.journal.recover();
-  if (recovered > 0) log.logger.warn({ recovered }, 'calls left open by an earlier run were closed as unknown');
-  const dataServer = createListener(gateway, { tls: settings.data.tls });
-  const dependencies = writeDependencies(composition, keys);
-  const unsafeAddressCeiling = await applyStartConfig({
-    settings,
-    environment: options.environment,
-    log,
-    dependencies,
-  });
-  const control = await createControlPlane({ settings, log, keys, composition, unsafeAddressCeiling });
-  trackConnections(control.server);
-  const dataBound = await bindOwn(dataServer, settings.data.bind, { state, variable: 'POSTERN_LISTEN' });
-  const adminBound = await bindOwn(control.server, settings.admin.bind, { state, variable: 'POSTERN_ADMIN_LISTEN' });
+  const { options, settings, folder, log, state, composition, node } = parts;
+  const { gateway } = composition;
+  const servers = await prepare(parts);
+  const dataBound = await bindOwn(servers.data, settings.data.bind, { state, variable: 'POSTERN_LISTEN' });
+  const adminBound = await bindOwn(servers.control, settings.admin.bind, { state, variable: 'POSTERN_ADMIN_LISTEN' });
   const dataUrl = urlOf(dataBound, settings.data.tls !== undefined);
   const adminUrl = urlOf(adminBound, settings.admin.tls !== undefined);
   state.publicUrl = settings.data.publicUrl ?? dataUrl;
   state.adminUrl = settings.admin.publicUrl ?? adminUrl;
   await gateway.directory.start();
-  const demo = options.demo ? await (await import('./demo.ts')).startDemo(composition, folder, keys) : undefined;
+  const demo = options.demo ? await (await import('./demo.ts')).startDemo(composition, folder, node.keys) : undefined;
   await gateway.directory.refresh();
   await composition.ownListeners.start(gateway);
   folder.announce({
@@ -107,9 +101,10 @@ async function start(parts: StartParts): Promise<RunningGateway> {
   });
   const recovery = setInterval(
     () => void gateway.journal.recover().catch((error) => log.error(error, 'recover')),
-    RECOVER_EVERY_MS,
+    node.leaseMs / RECOVERIES,
   );
   recovery.unref();
+  composition.word.start();
   composition.sweeps.start();
   gateway.queue.start(gateway);
   const say = options.say ?? ((line: string) => process.stdout.write(`${line}\n`));
@@ -118,31 +113,82 @@ async function start(parts: StartParts): Promise<RunningGateway> {
   return {
     dataUrl,
     adminUrl,
-    failed: composition.db.failed.then((error) => log.flush().then(() => error)),
-    stop: once(async () => {
-      state.stopping = true;
-      clearInterval(recovery);
-      // Who watches goes and watches elsewhere.
-      composition.events.close();
-      // The control plane answers while calls end, so that /readyz can tell.
-      await Promise.all([
-        stopListener(dataServer, GRACE_MS),
-        composition.ownListeners.stop(GRACE_MS),
-        gateway.queue.stop(GRACE_MS),
-      ]);
-      await stopListener(control.server, CONTROL_GRACE_MS);
-      demo?.stop();
-      await close(composition, log);
-      folder.release();
-      log.logger.info('stopped');
-      await log.flush();
-    }),
+    failed: failureOf(parts).then((error) => log.flush().then(() => error)),
+    stop: once(() => stop(parts, servers, { demo, recovery })),
   };
 }
 
+interface Servers {
+  readonly data: Server;
+  readonly control: Server;
+}
+
+/** What is done before anybody can call: recovery, configuration, and the listeners made. */
+async function prepare({ options, settings, log, composition, node }: StartParts): Promise<Servers> {
+  const { gateway } = composition;
+  await makeDefaultTenant(composition.repositories);
+  const recovered = await gateway.journal.recover();
+  if (recovered > 0) log.logger.warn({ recovered }, 'calls left open by an earlier run were closed as unknown');
+  const data = createListener(gateway, { tls: settings.data.tls });
+  const dependencies = writeDependencies(composition, node.keys);
+  const unsafeAddressCeiling = await applyStartConfig({
+    settings,
+    environment: options.environment,
+    log,
+    dependencies,
+  });
+  const { server: control } = await createControlPlane({
+    ...{ settings, log, node, composition },
+    unsafeAddressCeiling,
+  });
+  trackConnections(control);
+  return { data, control };
+}
+
+/** Nodes that start at once on an empty database all try. */
+async function makeDefaultTenant({ tenants }: Composition['repositories']): Promise<void> {
+  if ((await tenants.getByName(DEFAULT_TENANT)) !== undefined) return;
+  try {
+    await tenants.create(DEFAULT_TENANT);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'conflict') throw error;
+  }
+}
+
+function failureOf({ composition, node: { presence } }: StartParts): Promise<Error> {
+  const { failed } = composition.db;
+  return presence === undefined ? failed : Promise.race([failed, presence.lost]);
+}
+
+interface Background {
+  readonly demo: Demo | undefined;
+  readonly recovery: NodeJS.Timeout;
+}
+
+async function stop(parts: StartParts, servers: Servers, { demo, recovery }: Background): Promise<void> {
+  const { state, composition, folder, log } = parts;
+  state.stopping = true;
+  clearInterval(recovery);
+  // Who watches goes and watches elsewhere.
+  composition.events.close();
+  // The control plane answers while calls end, so that /readyz can tell.
+  await Promise.all([
+    stopListener(servers.data, GRACE_MS),
+    composition.ownListeners.stop(GRACE_MS),
+    composition.gateway.queue.stop(GRACE_MS),
+  ]);
+  await stopListener(servers.control, CONTROL_GRACE_MS);
+  demo?.stop();
+  await close(parts);
+  folder.release();
+  log.logger.info('stopped');
+  await log.flush();
+}
+
 /** When no calls come any more: what works by itself first, then the ways out, then the store. */
-async function close(composition: Composition, log: Log): Promise<void> {
-  const { gateway, sweeps, outboxWorker, db, telemetry } = composition;
+async function close({ composition, log, node }: StartParts): Promise<void> {
+  const { gateway, sweeps, outboxWorker, telemetry, word } = composition;
+  word.stop();
   gateway.refusals.flush();
   await Promise.all([sweeps.stop(), outboxWorker.stop()]);
   // A token endpoint may be answering with a new secret.
@@ -151,7 +197,7 @@ async function close(composition: Composition, log: Log): Promise<void> {
   await gateway.transport.destroy();
   await gateway.journal.close().catch((error: unknown) => log.error(error, 'flush the audit log'));
   gateway.secrets.clear();
-  await db.close();
+  await node.close();
   await telemetry?.stop();
 }
 

@@ -1,11 +1,12 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { ListenerTls } from '@postern/gateway';
 import { cidrSchema, hostSchema, NAME_PATTERN } from '@postern/schemas';
 import { type Environment, EnvironmentError } from './environment.ts';
+import { type DatabaseSettings, readDatabaseUrl, readRedisUrl } from './store-settings.ts';
 import { readTelemetrySettings, type TelemetrySettings } from './telemetry/telemetry-settings.ts';
 
 /** Where a listener binds. Port 0: any free one. */
@@ -30,7 +31,9 @@ export interface Settings {
   readonly data: ListenerSettings;
   readonly admin: ListenerSettings;
   readonly trustedProxies: readonly string[];
-  readonly databaseFile: string;
+  readonly database: DatabaseSettings;
+  /** Holds a password: it goes to the client and nowhere else. undefined: there is none. */
+  readonly redisUrl: string | undefined;
   /** Text of the key ring; undefined: the data folder's own. */
   readonly masterKey: string | undefined;
   /** Which variable it came from, to name in refusals. */
@@ -63,7 +66,8 @@ export function readSettings(environment: Environment): Settings {
     data: listener(environment, { prefix: 'POSTERN_', fallback: '127.0.0.1:8080', allowCleartext }),
     admin: listener(environment, { prefix: 'POSTERN_ADMIN_', fallback: '127.0.0.1:8081', allowCleartext }),
     trustedProxies: networks(environment, 'POSTERN_TRUSTED_PROXIES') ?? [],
-    databaseFile: databaseFile(get('POSTERN_DATABASE_URL'), dataFolder),
+    database: readDatabaseUrl(environment, dataFolder),
+    redisUrl: readRedisUrl(environment),
     masterKey: masterKey(environment),
     masterKeyVariable: get('POSTERN_MASTER_KEY') === undefined ? 'POSTERN_MASTER_KEY_FILE' : 'POSTERN_MASTER_KEY',
     adminToken: get('POSTERN_ADMIN_TOKEN'),
@@ -190,22 +194,6 @@ function networks(environment: Environment, name: string): string[] | undefined 
       throw new EnvironmentError(name, `"${item}" is not a network such as 10.0.0.0/8`);
   }
   return list;
-}
-
-function databaseFile(url: string | undefined, dataFolder: string): string {
-  if (url === undefined || url === 'sqlite:') return join(dataFolder, 'postern.db');
-  if (url.startsWith('sqlite:')) {
-    const file = resolve(url.slice('sqlite:'.length));
-    if (existsSync(dirname(file))) return file;
-    throw new EnvironmentError(
-      'POSTERN_DATABASE_URL',
-      `the folder ${dirname(file)} does not exist; make it, or leave the variable unset`,
-    );
-  }
-  throw new EnvironmentError(
-    'POSTERN_DATABASE_URL',
-    'this version stores in SQLite alone; use sqlite:PATH or leave it unset',
-  );
 }
 
 function masterKey(environment: Environment): string | undefined {

@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { createDbRepositories, openSqlite } from '@postern/db';
-import { type ApprovalSummary, DbError, type DbRepositories, type NewApproval } from '@postern/db/ports';
+import {
+  type ApprovalSummary,
+  DbError,
+  type DbRepositories,
+  type LeaseOwner,
+  type NewApproval,
+} from '@postern/db/ports';
 import { type TemporaryFolder, temporaryFolder } from '@postern/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createBackgroundLease } from './nodes/background-lease.ts';
 import { createSweeps, OUTBOX_KEPT_MS, type SweepParts, type Sweeps } from './sweeps.ts';
 
 const TENANT = 'default';
@@ -166,5 +173,67 @@ describe('sweeps', () => {
     release.resolve();
     await stopping;
     expect([most, running, calls]).toEqual([1, 0, 1]);
+  });
+});
+
+describe('sweeps of several nodes', () => {
+  const [ONE, TWO] = [
+    { node: 'node-1', boot: 'boot-1' },
+    { node: 'node-2', boot: 'boot-2' },
+  ];
+  const leaseOf = (owner: LeaseOwner, leaseMs = 60_000) =>
+    createBackgroundLease(repositories.backgroundLeases, 'sweeps', { ...owner, leaseMs });
+
+  /** Says what was swept, in order. */
+  function noting(name: string, swept: string[], onSweep = async () => {}): SweepParts['repositories'] {
+    const note = async <T>(what: string, found: T): Promise<T> => {
+      swept.push(`${name} ${what}`);
+      await onSweep();
+      return found;
+    };
+    return {
+      ...repositories,
+      approvals: { ...repositories.approvals, sweep: () => note('approvals', []) },
+      claims: { ...repositories.claims, sweep: () => note('claims', 0) },
+    };
+  }
+
+  test('are one node’s, and another’s once that has ended', async () => {
+    const swept: string[] = [];
+    const [first, second] = [countRounds(), countRounds()];
+    const one = start({ repositories: noting('one', swept), lease: leaseOf(ONE), onRound: first.onRound });
+    await first.more(1);
+    const two = start({ repositories: noting('two', swept), lease: leaseOf(TWO), onRound: second.onRound });
+    await second.more(3);
+    expect(swept).not.toContain('two approvals');
+    await one.stop();
+    swept.length = 0;
+    await vi.waitFor(() => expect(swept).toContain('two claims'));
+    expect(swept).not.toContain('one claims');
+    await two.stop();
+    expect(faults).toEqual([]);
+  });
+
+  test('stop in the middle of a round when another has taken over meanwhile', async () => {
+    const swept: string[] = [];
+    const rounds = countRounds();
+    // Held up for longer than its lease, in the middle of a sweep.
+    const steal = async () => {
+      expect(await repositories.backgroundLeases.hold('sweeps', TWO, 60_000)).toBe(true);
+    };
+    start({ repositories: noting('one', swept, steal), lease: leaseOf(ONE, 0), onRound: rounds.onRound });
+    await rounds.more(2);
+    expect(swept).toEqual(['one approvals']);
+  });
+
+  test('are nobody’s while the lease cannot be asked for, which is told once', async () => {
+    const swept: string[] = [];
+    const rounds = countRounds();
+    const lease = leaseOf(ONE);
+    const broken = { ...lease, hold: () => Promise.reject(new DbError('unavailable', 'gone')) };
+    start({ repositories: noting('one', swept), lease: broken, onRound: rounds.onRound });
+    await rounds.more(3);
+    expect(swept).toEqual([]);
+    expect(faults).toEqual(['hold the lease of the sweeps']);
   });
 });

@@ -1,13 +1,16 @@
 import type { ApprovalSummary, DbRepositories } from '@postern/db/ports';
+import type { BackgroundLease } from './nodes/background-lease.ts';
 
 export interface SweepParts {
   readonly repositories: Pick<DbRepositories, 'approvals' | 'claims' | 'sealedRequests' | 'outbox' | 'queuedCalls'>;
+  /** Of several nodes one sweeps. undefined: there is no other. */
+  readonly lease?: BackgroundLease | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly onError: (error: unknown, doing: string) => void;
   /** An approval is over; calls may wait for it. Must not throw. */
   readonly onExpired: (approval: ApprovalSummary) => void;
-  /** After each round. Must not throw. */
+  /** After each round, also of another node's. Must not throw. */
   readonly onRound?: () => void;
   /** From the end of a round to the begin of the next. Default 5,000. */
   readonly everyMs?: number;
@@ -35,10 +38,11 @@ export const OUTBOX_KEPT_MS = 7 * 86_400_000;
 
 /**
  * Tidies what is over, in the background: one sweep after the other, each bounded, a round every few seconds. No answer depends on it but
- * that what has expired is told of. A sweep that fails is told of once, until it has succeeded again.
+ * that what has expired is told of. A sweep that fails is told of once, until it has succeeded again. A node that was held up finds before the next sweep that another has
+ * taken over.
  */
 export function createSweeps(parts: SweepParts): Sweeps {
-  const { onError, onRound, everyMs = EVERY_MS } = parts;
+  const { lease, onError, onRound, everyMs = EVERY_MS } = parts;
   const sweeps = sweepsOf(parts);
   const failing = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
@@ -49,16 +53,24 @@ export function createSweeps(parts: SweepParts): Sweeps {
     let isMore = false;
     for (const { doing, limit, run } of sweeps) {
       if (isStopped) return;
-      try {
-        if ((await run(limit)) >= limit) isMore = true;
-        failing.delete(doing);
-      } catch (error) {
-        if (!failing.has(doing)) onError(error, doing);
-        failing.add(doing);
-      }
+      if (lease !== undefined && (await attempt('hold the lease of the sweeps', lease.hold)) !== true) break;
+      const count = await attempt(doing, () => run(limit));
+      if (count !== undefined && count >= limit) isMore = true;
     }
     onRound?.();
     schedule(isMore ? AGAIN_MS : everyMs);
+  }
+
+  async function attempt<T>(doing: string, task: () => Promise<T>): Promise<T | undefined> {
+    try {
+      const result = await task();
+      failing.delete(doing);
+      return result;
+    } catch (error) {
+      if (!failing.has(doing)) onError(error, doing);
+      failing.add(doing);
+      return undefined;
+    }
   }
 
   function schedule(inMs: number): void {
@@ -74,6 +86,7 @@ export function createSweeps(parts: SweepParts): Sweeps {
       isStopped = true;
       clearTimeout(timer);
       await round;
+      if (lease !== undefined) await attempt('give up the lease of the sweeps', lease.release);
     },
   };
 }

@@ -77,6 +77,7 @@ test.each<[string, string, Record<(typeof ROLES)[number], boolean>]>([
   ['DELETE', '/v1/rules/r', { owner: true, admin: true, approver: false, auditor: false, operator: false }],
   ['POST', '/v1/apply', { owner: true, admin: true, approver: false, auditor: false, operator: false }],
   ['GET', '/v1/tenants', { owner: true, admin: false, approver: false, auditor: false, operator: false }],
+  ['GET', '/v1/nodes', { owner: true, admin: false, approver: false, auditor: false, operator: false }],
   ['POST', '/v1/tenants', { owner: true, admin: false, approver: false, auditor: false, operator: false }],
   ['GET', '/v1/approvals', { owner: true, admin: true, approver: true, auditor: true, operator: true }],
   ['GET', '/v1/grants', { owner: true, admin: true, approver: true, auditor: true, operator: true }],

@@ -21,6 +21,7 @@ import { eventRoutes } from './routes/events.ts';
 import { exportRoutes } from './routes/export.ts';
 import { grantRoutes } from './routes/grants.ts';
 import { integrationRoutes } from './routes/integrations.ts';
+import { nodeRoutes } from './routes/nodes.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { policyRoutes } from './routes/policies.ts';
@@ -29,6 +30,7 @@ import { ruleRoutes } from './routes/rules.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { templateRoutes } from './routes/templates.ts';
+import { tenantLimitRoutes } from './routes/tenant-limits.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { answerUnknownRoutes } from './unknown-routes.ts';
 import { validatorCompiler } from './validator.ts';
@@ -41,6 +43,7 @@ const BODY_BYTES_MAX = 1024 * 1024;
 /** Each resource of `/v1`, one file each. */
 const RESOURCES: readonly ((scope: AdminScope, dependencies: AdminDependencies) => void)[] = [
   tenantRoutes,
+  tenantLimitRoutes,
   adminRoutes,
   agentRoutes,
   agentKeyRoutes,
@@ -58,6 +61,7 @@ const RESOURCES: readonly ((scope: AdminScope, dependencies: AdminDependencies) 
   applyRoutes,
   exportRoutes,
   statsRoutes,
+  nodeRoutes,
   eventRoutes,
 ];
 

@@ -1,5 +1,5 @@
 import { isAgentKey, keyDigest, verifyKeyDigest } from '@postern/auth';
-import type { AdminRecord } from '@postern/db/ports';
+import type { AdminRecord, TenantRecord } from '@postern/db/ports';
 import { NAME_PATTERN, Rejection } from '@postern/schemas';
 import type { FastifyRequest } from 'fastify';
 import { type Actor, BOOTSTRAP_NAME } from './actor.ts';
@@ -18,7 +18,8 @@ export type Authenticate = (request: FastifyRequest) => Promise<Actor>;
 
 /**
  * Who sent a request: the bootstrap owner or an administrator by token. Rejects with `unauthenticated`, `rate_limited` after ten
- * failures a minute from one address, or `not_found` for a tenant that is not there or not the token's.
+ * failures a minute from one address, `not_found` for a tenant that is not there or not the token's, or `forbidden` for one that is
+ * disabled, but not to an owner of the whole instance.
  */
 export function createAuthenticate(dependencies: AdminDependencies): Authenticate {
   const { now } = dependencies;
@@ -50,8 +51,10 @@ export function createAuthenticate(dependencies: AdminDependencies): Authenticat
     const tenant = tenantOf(request, homeTenant);
     const isForeign = homeTenant !== undefined && homeTenant !== tenant;
     if (isForeign) await recordForeignTenant({ ...identity, tenant: homeTenant }, tenant, request.id, dependencies);
-    if (isForeign || !(await tenantExists(tenant, dependencies))) {
-      throw new Rejection('not_found', 'There is no such tenant.');
+    const record = isForeign ? undefined : await findTenant(tenant, dependencies);
+    if (record === undefined) throw new Rejection('not_found', 'There is no such tenant.');
+    if (record.disabledAt !== undefined && !identity.isInstanceOwner) {
+      throw new Rejection('forbidden', 'The tenant is disabled.');
     }
     return { ...identity, tenant };
   };
@@ -86,11 +89,14 @@ async function findIdentity(token: string, dependencies: AdminDependencies): Pro
 /** Whether whoever was admitted as `actor` would still be. */
 export async function isStillAdmitted(
   { repositories, now }: Pick<AdminDependencies, 'repositories' | 'now'>,
-  { name, role }: Actor,
+  { name, role, tenant, isInstanceOwner }: Actor,
 ): Promise<boolean> {
   if (name === BOOTSTRAP_NAME) return true;
   const admin = await repositories.admins.getByName(name);
-  return admin !== undefined && admin.role === role && isInForce(admin, now());
+  if (admin === undefined || admin.role !== role || !isInForce(admin, now())) return false;
+  if (isInstanceOwner) return true;
+  const record = await repositories.tenants.getByName(tenant);
+  return record !== undefined && record.disabledAt === undefined;
 }
 
 function isInForce(admin: AdminRecord, now: number): boolean {
@@ -119,8 +125,8 @@ function tenantOf(request: FastifyRequest, homeTenant: string | undefined): stri
   return typeof named === 'string' ? named : (homeTenant ?? 'default');
 }
 
-async function tenantExists(tenant: string, { repositories }: AdminDependencies): Promise<boolean> {
-  return NAME_PATTERN.test(tenant) && (await repositories.tenants.getByName(tenant)) !== undefined;
+async function findTenant(name: string, { repositories }: AdminDependencies): Promise<TenantRecord | undefined> {
+  return NAME_PATTERN.test(name) ? await repositories.tenants.getByName(name) : undefined;
 }
 
 async function recordForeignTenant(

@@ -1,6 +1,6 @@
 import type { GrantCaps } from '@postern/approvals';
 import type { HmacKey, KeyDigest } from '@postern/auth';
-import type { ApprovalRecord, DbRepositories, RunInTransaction } from '@postern/db/ports';
+import type { ApprovalRecord, DbRepositories, KnownNodes, RunInTransaction } from '@postern/db/ports';
 import type { ListenAddress } from '@postern/schemas';
 import type { Vault } from '@postern/vault';
 import type { EventHub } from './events/event-hub.ts';
@@ -59,6 +59,11 @@ export interface Readiness {
   readonly dependencies: Readonly<Record<string, string>>;
 }
 
+/** Who works on the database, and what weakens it. */
+export interface NodesReport extends KnownNodes {
+  readonly findings: readonly { readonly code: string; readonly message: string }[];
+}
+
 export interface AdminDependencies extends WriteDependencies {
   /** Keys for the digests of administrators' tokens, the active one first. */
   readonly adminTokenHmacKeys: readonly [HmacKey, ...HmacKey[]];
@@ -76,6 +81,8 @@ export interface AdminDependencies extends WriteDependencies {
   readonly heartbeatMs?: number;
   readonly logger: AdminLogger;
   readonly readiness: () => Promise<Readiness>;
+  /** Default: the gateway is alone on its database. */
+  readonly nodes?: (() => Promise<NodesReport>) | undefined;
   /** How the minting of an integration's credential stands; undefined where nothing is known. Default: nothing is. */
   readonly credentialState?: (tenant: string, integration: string) => CredentialState | undefined;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;

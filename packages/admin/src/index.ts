@@ -11,6 +11,7 @@ export type {
   AdminDependencies,
   AdminLogger,
   ListenFault,
+  NodesReport,
   OwnAddresses,
   Readiness,
   WriteDependencies,

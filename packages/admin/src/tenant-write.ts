@@ -2,6 +2,7 @@ import { type DbContext, GLOBAL_TENANT } from '@postern/db/ports';
 import type { EntryDraft, EntryType } from '@postern/schemas';
 import type { WriteDependencies } from './dependencies.ts';
 import type { LiveEvent } from './events/event-hub.ts';
+import { checkRoomLeft, readRoom } from './tenant-room.ts';
 
 /** An administrative entry beyond its type. */
 export interface RecordDetails {
@@ -21,6 +22,8 @@ export interface TenantWrite {
   record(type: EntryType, subject: string, details?: RecordDetails): Promise<void>;
   /** Says that the change reaches every tenant, as a global rule does. */
   stampEveryTenant(): void;
+  /** Fails `conflict` when the tenant has more now than its limits allow; asked before each commit. */
+  requireRoom(): Promise<void>;
 }
 
 export interface WriteOrigin {
@@ -32,7 +35,8 @@ export interface WriteOrigin {
 
 /**
  * Runs `operation` in one transaction with its audit entries and the stamp by which the data plane learns of it, all or none, and
- * tells `onChange` after the commit. An operation that recorded nothing changed nothing and stamps nothing.
+ * tells `onChange` after the commit. An operation that recorded nothing changed nothing and stamps nothing; one that leaves the tenant
+ * with more than its limits allow is refused (`conflict`).
  */
 export async function writeInTenant<T>(
   dependencies: WriteDependencies,
@@ -45,10 +49,15 @@ export async function writeInTenant<T>(
   let hasNewIntegrations = false;
   let stamped = tenant;
   const result = await runInTransaction(async (context) => {
+    const room = await readRoom(dependencies, tenant, context);
+    const requireRoom = async () => {
+      if (room !== undefined) await checkRoomLeft(dependencies, tenant, room, context);
+    };
     const answer = await operation({
       tenant,
       actor,
       context,
+      requireRoom,
       stampEveryTenant() {
         stamped = GLOBAL_TENANT;
       },
@@ -61,6 +70,7 @@ export async function writeInTenant<T>(
       },
     });
     if (recorded.length > 0) await repositories.directory.bump(stamped, context);
+    await requireRoom();
     return answer;
   });
   if (recorded.length > 0) onChange(stamped);

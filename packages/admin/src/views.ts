@@ -31,7 +31,12 @@ const stamps = { createdAt: time, updatedAt: time };
 /** Members that answers have and requests need not send back. */
 export const READ_ONLY_MEMBERS = ['id', 'origin', 'createdAt', 'updatedAt', 'lastUsedAt', 'credentialState'] as const;
 
-export const tenantView = z.object({ name: z.string(), createdAt: time });
+export const tenantView = z.object({
+  name: z.string(),
+  disabled: z.boolean().describe('Nobody of the tenant is served; nothing of it is removed'),
+  createdAt: time,
+  disabledAt: time.optional(),
+});
 export const adminView = z.object({
   id: z.string(),
   name: z.string(),
@@ -79,8 +84,9 @@ export const secretView = z.object({
 export const secretVersionView = z.object({ version: z.int(), active: z.boolean(), createdAt: time });
 export const ruleView = ruleSchema.extend({ disabled: z.boolean(), origin, ...stamps, disabledAt: time.optional() });
 
-export function viewTenant({ name, createdAt }: TenantRecord): z.output<typeof tenantView> {
-  return { name, createdAt: isoTime(createdAt) };
+export function viewTenant({ name, createdAt, disabledAt }: TenantRecord): z.output<typeof tenantView> {
+  const disabled = disabledAt !== undefined;
+  return { name, disabled, createdAt: isoTime(createdAt), ...(disabled ? { disabledAt: isoTime(disabledAt) } : {}) };
 }
 
 export function viewAdmin(admin: AdminRecord): z.output<typeof adminView> {

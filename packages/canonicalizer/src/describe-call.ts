@@ -22,6 +22,8 @@ export interface CallDescription {
   readonly method: string;
   /** Absolute; made canonical here if it is not. */
   readonly url: string;
+  /** The URL came out of this package's canonicaliser, so it is taken as it is. */
+  readonly isCanonicalUrl?: boolean;
   /** The caller's headers that the header policy lets through, repeated ones in the order received. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** The exact bytes received, null without a body. Ignored when `bodyDigest` is given. */
@@ -87,7 +89,7 @@ export function describeCall(call: CallDescription, integration: CalledIntegrati
     template: integration.template ?? null,
     action: call.action?.name ?? null,
     method: call.method,
-    url: canonicaliseUrl(call.url),
+    url: call.isCanonicalUrl === true ? call.url : canonicaliseUrl(call.url),
     headers: describedHeaders(call.headers, volatile),
     body: describedBody(call),
     ...(call.tool === undefined ? {} : { tool: call.tool }),

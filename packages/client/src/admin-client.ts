@@ -5,6 +5,7 @@ import type {
   ApiAgent,
   ApiAgentKey,
   ApiIntegration,
+  ApiNodes,
   ApiPage,
   ApiReadiness,
   ApiRule,
@@ -12,7 +13,6 @@ import type {
   ApiSecretVersion,
   ApiStats,
   ApiTemplate,
-  ApiTenant,
   ApplyAnswer,
   EventQuery,
   IssuedKey,
@@ -30,6 +30,7 @@ import { notificationCalls } from './notifications.ts';
 import { policyTrialCalls } from './policy-trials.ts';
 import { policyVersionCalls } from './policy-versions.ts';
 import { type AdminClientOptions, createSend, type Send } from './send.ts';
+import { tenantCalls } from './tenants.ts';
 
 export type AdminClient = ReturnType<typeof createAdminClient>;
 
@@ -60,21 +61,13 @@ export function createAdminClient(options: AdminClientOptions) {
     ...configurationCalls(send),
     events: (watch: WatchOptions = {}): AsyncGenerator<ApiEvent> => watchEvents(send, watch),
     stats: () => readJson<ApiStats>(send, { path: '/v1/stats' }),
+    /** For instance owners. */
+    nodes: () => readJson<ApiNodes>(send, { path: '/v1/nodes' }),
     /** Also answers when the gateway is not ready. */
     async readiness(): Promise<ApiReadiness> {
       const response = await send({ method: 'GET', path: '/readyz', alsoTakes: [503] });
       return (await response.json()) as ApiReadiness;
     },
-  };
-}
-
-function tenantCalls(send: Send) {
-  const list = (query: PageQuery = {}) =>
-    readJson<ApiPage<ApiTenant>>(send, { path: '/v1/tenants', query: { ...query } });
-  return {
-    list,
-    all: () => allPages(list),
-    create: (name: string) => writeJson<ApiTenant>(send, 'POST', '/v1/tenants', { body: { name } }),
   };
 }
 

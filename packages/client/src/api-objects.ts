@@ -22,11 +22,6 @@ export interface PageQuery {
   readonly cursor?: string;
 }
 
-export interface ApiTenant {
-  readonly name: string;
-  readonly createdAt: string;
-}
-
 export type ApiAdminRole = 'owner' | 'admin' | 'approver' | 'auditor' | 'operator';
 
 export interface ApiAdmin {
@@ -145,6 +140,23 @@ export interface ApiStats {
   readonly secrets: number;
   readonly rules: number;
   readonly auditEntries: number;
+}
+
+export interface ApiNode {
+  readonly name: string;
+  readonly version: string;
+  readonly isAlive: boolean;
+  readonly startedAt: string;
+  readonly seenAt: string;
+  /** How far its clock is ahead of the database's. */
+  readonly clockAheadMs: number;
+  readonly hasRedis: boolean;
+  readonly keyIds: readonly string[];
+}
+
+export interface ApiNodes {
+  readonly items: readonly ApiNode[];
+  readonly database: { readonly findings: readonly { readonly code: string; readonly message: string }[] };
 }
 
 export interface ApiReadiness {

@@ -7,6 +7,8 @@ export type {
   ApiAgentKey,
   ApiChange,
   ApiIntegration,
+  ApiNode,
+  ApiNodes,
   ApiPage,
   ApiReadiness,
   ApiRule,
@@ -14,7 +16,6 @@ export type {
   ApiSecretVersion,
   ApiStats,
   ApiTemplate,
-  ApiTenant,
   ApplyAnswer,
   EventQuery,
   IssuedKey,
@@ -51,3 +52,4 @@ export type {
   NewPolicyVersion,
 } from './policy-versions.ts';
 export type { AdminClientOptions } from './send.ts';
+export type { ApiTenant, ApiTenantLimits } from './tenants.ts';

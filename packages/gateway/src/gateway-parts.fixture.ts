@@ -26,6 +26,7 @@ import type { HeldCalls } from './approvals/held-calls.ts';
 import { createArrivalHosts } from './arrival-hosts.ts';
 import { BodyMemory } from './body/body-memory.ts';
 import { CallCounts } from './call-counts.ts';
+import { AnsweredClaims } from './claims/answered-claims.ts';
 import { type CompiledTenant, createTenantCompiler } from './directory/compiled-tenant.ts';
 import { Directory } from './directory/directory.ts';
 import { type SecretVersion, secretVersion } from './directory/secret-version.ts';
@@ -173,14 +174,16 @@ function callQueue({ repositories, runInTransaction }: Ground, options: PartsOpt
 }
 
 function heldCalls({ repositories, keyRing }: Ground, vault: Vault): HeldCalls {
-  const { claims, approvals, grants, sealedRequests } = repositories;
+  const { claims, approvals, grants, sealedRequests, tenantLimits } = repositories;
   const approvalWatch = new ApprovalWatch();
   return {
     claims,
     approvals,
     grants,
     sealedRequests,
+    tenantLimits,
     vault,
+    answeredClaims: new AnsweredClaims(),
     approvalWatch,
     onApproval: ({ id }) => approvalWatch.notify(id),
     upstreamKeyKey: deriveKey(keyRing, 'upstream-key').key,

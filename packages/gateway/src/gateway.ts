@@ -70,6 +70,8 @@ export interface Gateway extends HeldCalls {
   readonly hostSuffix: string;
   /** Where an integration's own address is listened on, `127.0.0.1:8101`; undefined when it has none, or it could not be opened. */
   readonly ownAddress: (tenant: string, integration: string) => string | undefined;
+  /** Away, it is stood in for by what this node knows alone. undefined: there is none. */
+  readonly redisState?: (() => 'ok' | 'degraded') | undefined;
   /** False when some integration's own address could not be opened. */
   readonly ownAddressesOpen: () => boolean;
   /** True when address and port are one of the gateway's own listeners. */

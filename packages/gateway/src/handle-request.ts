@@ -14,6 +14,7 @@ import { replay } from './stages/replay.ts';
 import { resolveCall } from './stages/resolve.ts';
 import { seekApproval } from './stages/seek-approval.ts';
 import { spendQuotas } from './stages/spend-quotas.ts';
+import { takePlace } from './tenants/tenant-bounds.ts';
 import { findWayIn } from './ways-in/find-way-in.ts';
 import type { CallWayIn } from './ways-in/way-in.ts';
 import type { WideEvent } from './wide-event.ts';
@@ -34,6 +35,8 @@ export function handleRequest(gateway: Gateway, client: ClientExchange, event: W
 export async function handleCall(gateway: Gateway, request: AdmittedRequest, wayIn: CallWayIn): Promise<void> {
   const known = authenticate(gateway, request, 'call'); // 2
   const caller = known instanceof Promise ? await known : known;
+  const { bounds } = caller.tenant;
+  if (bounds !== undefined) takePlace(request.event, bounds);
   const read = wayIn.read(gateway, request, caller); // 3
   const call = await resolveCall(gateway, caller, read instanceof Promise ? await read : read);
   try {

@@ -1,5 +1,9 @@
-export { ApprovalWatch } from './approvals/approval-watch.ts';
-export type { ApprovalEvent, HeldCalls } from './approvals/held-calls.ts';
+export {
+  type ApprovalEvent,
+  createHeldCallMemory,
+  type HeldCallMemory,
+  type HeldCalls,
+} from './approvals/held-calls.ts';
 export { type ArrivalHosts, createArrivalHosts, createOwnAddressHosts } from './arrival-hosts.ts';
 export { BodyMemory } from './body/body-memory.ts';
 export { CallCounts } from './call-counts.ts';
@@ -25,8 +29,13 @@ export { Refusals } from './refusals.ts';
 export { createRequestIds } from './request-id.ts';
 export { stopListener, trackConnections } from './stop-listener.ts';
 export type { CredentialState } from './tokens/credential-state.ts';
-export { createRotatedSecretStore, type StoreRotatedSecret } from './tokens/store-rotated-secret.ts';
-export { TokenKeeper } from './tokens/token-keeper.ts';
+export { createNodeTurns, type NodeTurns, type NodeTurnsParts } from './tokens/node-turns.ts';
+export {
+  createRotatedSecretStore,
+  type RotatedSecretStore,
+  type StoreRotatedSecret,
+} from './tokens/store-rotated-secret.ts';
+export { TokenKeeper, type TokenKeeperOptions } from './tokens/token-keeper.ts';
 export { readTraceparent, SAMPLED, spanIdOf, type TracePlace, traceIdOf } from './trace-context.ts';
 export { createTrustedProxies, type TrustedProxies } from './trusted-proxies.ts';
 export { type Readiness, readiness } from './ways-in/health.ts';

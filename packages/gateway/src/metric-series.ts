@@ -23,6 +23,14 @@ export interface CountedElsewhere {
   readonly read: () => number | Promise<number>;
 }
 
+/** A gauge with one label, whose values are a closed list. */
+export interface GaugesByLabel {
+  readonly name: string;
+  readonly help: string;
+  readonly label: string;
+  readonly readAll: () => Iterable<readonly [value: string, gauge: number]>;
+}
+
 /** What the registry shows as text, as values. */
 export async function readSeries(registry: Registry): Promise<readonly MetricSeries[]> {
   return (await registry.getMetricsAsJSON()) as unknown as MetricSeries[];
@@ -51,6 +59,18 @@ export function registerCounted(registry: Registry, { name, help, type, read }: 
       if (value === undefined) return;
       this.reset();
       this.inc(value);
+    },
+  });
+}
+
+export function registerGauges(registry: Registry, { name, help, label, readAll }: GaugesByLabel): void {
+  new Gauge({
+    name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    collect() {
+      for (const [value, gauge] of readAll()) this.set({ [label]: value }, gauge);
     },
   });
 }

@@ -2,7 +2,14 @@ import type { BreakerState, UpstreamLane } from '@postern/proxy-runtime';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { CountedHistogram } from './counted-histogram.ts';
 import type { CallMetrics } from './gateway.ts';
-import { type CountedElsewhere, type MetricSeries, readSeries, registerCounted } from './metric-series.ts';
+import {
+  type CountedElsewhere,
+  type GaugesByLabel,
+  type MetricSeries,
+  readSeries,
+  registerCounted,
+  registerGauges,
+} from './metric-series.ts';
 import type { WideEvent } from './wide-event.ts';
 
 /** The gateway's metrics and their text form. No label value is made by an agent: unknown integrations count under `-`. */
@@ -15,6 +22,7 @@ export interface GatewayMetrics extends CallMetrics {
   countNotification(outcome: string): void;
   /** Adds what somebody else counts. */
   register(counted: CountedElsewhere): void;
+  registerByLabel(gauges: GaugesByLabel): void;
 }
 
 type CallOutcome = 'passed' | 'refused' | 'failed';
@@ -107,6 +115,7 @@ export function createMetrics(
     text: () => registry.metrics(),
     series: () => readSeries(registry),
     register: (counted) => registerCounted(registry, counted),
+    registerByLabel: (gauges) => registerGauges(registry, gauges),
   };
 }
 

@@ -8,6 +8,7 @@ import { handleCall, handleRequest } from './handle-request.ts';
 import { type AdmittedRequest, newWideEvent } from './stages/admit.ts';
 import { ForwardRejection, settle } from './stages/settle.ts';
 import { announceQuota, giveQuotaBack } from './stages/spend-quotas.ts';
+import { leavePlace } from './tenants/tenant-bounds.ts';
 import type { CallWayIn } from './ways-in/way-in.ts';
 import type { WideEvent } from './wide-event.ts';
 
@@ -49,6 +50,7 @@ export async function serveQueuedCall(
     rejection = asRejection(gateway, error, event);
     if (!event.intentRecorded && comesAgain(rejection)) {
       if (event.quota !== undefined) giveQuotaBack(gateway, event.quota);
+      leavePlace(event);
       return rejection;
     }
     record(gateway, event, rejection);
@@ -58,6 +60,7 @@ export async function serveQueuedCall(
 }
 
 function tell(gateway: Gateway, client: ClientExchange, event: WideEvent): void {
+  leavePlace(event);
   const latencyMs = performance.now() - event.startedMs;
   gateway.metrics.countCall(event, latencyMs / 1_000);
   gateway.log.call(event, latencyMs);

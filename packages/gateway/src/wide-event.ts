@@ -3,6 +3,7 @@ import type { CallKind, EntryDraft, Outcome } from '@postern/schemas';
 import type { CallTrace } from './call-trace.ts';
 import type { CallHold } from './claims/call-hold.ts';
 import type { SpentQuota } from './stages/spend-quotas.ts';
+import type { TenantLoad } from './tenants/tenant-bounds.ts';
 
 /**
  * What is known of one call, filled by the stages as they learn it and read once at its end: by the log line, the metrics and,
@@ -39,6 +40,8 @@ export class WideEvent {
   shadow: readonly ShadowStep[] | undefined = undefined;
   /** The rate limits that matched; undefined for none. */
   quota: SpentQuota | undefined = undefined;
+  /** What counts the call among those of its tenant; undefined for a tenant without bounds. */
+  place: TenantLoad | undefined = undefined;
   /** The approval that the call is held for, or was let through by; and the grant it used. */
   approval: string | undefined = undefined;
   grant: string | undefined = undefined;

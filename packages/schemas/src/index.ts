@@ -82,4 +82,11 @@ export {
   templateSchema,
 } from './template.ts';
 export { templateReferenceSchema } from './template-reference.ts';
+export {
+  TENANT_LIMIT_KINDS,
+  TENANT_LIMITS,
+  type TenantLimit,
+  type TenantLimits,
+  tenantLimitsSchema,
+} from './tenant-limits.ts';
 export { UNSEEN_CHARACTERS } from './unseen-characters.ts';

@@ -75,10 +75,16 @@ function showEvent(session: Session, { type, timestamp = '', data }: ApiEvent, t
   showLine(session, { type, timestamp, data });
 }
 
+/** Where the status alone would not tell what has happened. */
+const WORDS: Readonly<Record<string, string>> = {
+  'approval.voted': 'one more yes',
+  'approval.reopened': 'pending again',
+};
+
 function showLine({ json, context }: Session, line: Line): void {
   if (json) return context.write(`${visibleJsonLine(line)}\n`);
   const { approvalId, status, agent, summary, decidedBy } = line.data;
-  const word = line.type === 'approval.voted' ? 'one more yes' : status;
+  const word = WORDS[line.type] ?? status;
   const who = decidedBy === undefined ? '' : ` by ${decidedBy}`;
   const text = `${localTime(line.timestamp)}  ${approvalId}  ${word}${who}  ${agent}: ${summary}`;
   context.write(`${visibleText(text)}\n`);

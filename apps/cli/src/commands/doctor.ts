@@ -1,3 +1,4 @@
+import { ApiProblem } from '@postern/client';
 import { type Command, Option } from 'commander';
 import { newCommand } from '../command.ts';
 import type { CliContext } from '../context.ts';
@@ -6,6 +7,8 @@ import { checkConfiguration } from '../doctor/check-configuration.ts';
 import { checkEnvironment } from '../doctor/check-environment.ts';
 import { checkGateway } from '../doctor/check-gateway.ts';
 import { checkDataFolder, checkNode } from '../doctor/check-machine.ts';
+import { checkNodes } from '../doctor/check-nodes.ts';
+import { checkNotifications } from '../doctor/check-notifications.ts';
 import { checkScorer } from '../doctor/check-scorer.ts';
 import { checkTraffic } from '../doctor/check-traffic.ts';
 import { checkUpstreams } from '../doctor/check-upstreams.ts';
@@ -15,7 +18,7 @@ import { whyNotInjected } from '../doctor/why-not-injected.ts';
 import { Failure, Misuse } from '../exit.ts';
 import { dataFolderOf } from '../gateway-place.ts';
 import { visibleJson, visibleText } from '../output/visible-text.ts';
-import { commonOptions, openSession } from '../session.ts';
+import { commonOptions, openSession, type Session } from '../session.ts';
 
 const MARKS: Record<Finding['status'], string> = { ok: 'ok      ', warning: 'warning ', broken: 'broken  ' };
 
@@ -66,11 +69,23 @@ async function examineTenant(context: CliContext, command: Command, connect: boo
   const configuration = await readConfiguration(client);
   const entries = await readLatestCalls(client);
   return [
+    ...(await examineNodes(client)),
     ...checkConfiguration(configuration, context.now()),
+    ...checkNotifications(await client.notifications.list(), configuration.secrets),
     ...(connect ? await checkUpstreams(context, configuration.integrations) : []),
     ...(await checkScorer(context, configuration, { entries, connect })),
     ...checkTraffic(configuration.integrations, entries),
   ];
+}
+
+/** Only an instance owner may know of them. */
+async function examineNodes(client: Session['client']): Promise<Finding[]> {
+  try {
+    return checkNodes(await client.nodes());
+  } catch (error) {
+    if (error instanceof ApiProblem && (error.code === 'forbidden' || error.code === 'not_found')) return [];
+    throw error;
+  }
 }
 
 async function follow(

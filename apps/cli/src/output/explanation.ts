@@ -14,7 +14,8 @@ export interface Explanation {
   readonly action: string | null;
   readonly descriptor: { readonly method: string; readonly url: string };
   readonly fingerprint: string;
-  readonly credential: { readonly type: string; readonly secret: string | null };
+  /** `unavailable`: why the call would end without it. */
+  readonly credential: { readonly type: string; readonly secret: string | null; readonly unavailable?: string };
   /** Where a person would have to approve the call. */
   readonly approval?: {
     readonly approvers: number;
@@ -77,8 +78,9 @@ export function renderExplanation(explanation: Explanation): string {
   return lines.map(visibleText).join('\n');
 }
 
-function credentialWords({ credential: { type, secret } }: Explanation): string {
-  return secret === null ? `no secret (${type})` : `secret ${secret} (${type})`;
+function credentialWords({ credential: { type, secret, unavailable } }: Explanation): string {
+  const words = secret === null ? `no secret (${type})` : `secret ${secret} (${type})`;
+  return unavailable === undefined ? words : `${words}, which would not be opened: ${unavailable}`;
 }
 
 /** `0.5: tier:medium 0.3 + label:shell 0.2` */

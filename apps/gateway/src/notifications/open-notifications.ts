@@ -14,6 +14,8 @@ export interface NotificationParts {
   readonly runInTransaction: RunInTransaction;
   readonly path: OutboxWorkerOptions['path'];
   readonly cache: OutboxWorkerOptions['cache'];
+  /** The gateway's. */
+  readonly environment: string | undefined;
   readonly adminUrl: () => string;
   readonly metrics: Pick<GatewayMetrics, 'countNotification' | 'register'>;
   readonly log: Log;
@@ -27,7 +29,7 @@ export interface Notifications {
 
 /** The gateway's messages to others: what takes them out of the outbox, and what puts them in beside approvals. */
 export function openNotifications(parts: NotificationParts): Notifications {
-  const { repositories, log, metrics, path, cache, adminUrl, runInTransaction } = parts;
+  const { repositories, log, metrics, path, cache, environment, adminUrl, runInTransaction } = parts;
   const { outbox, secrets, notificationEndpoints: endpoints } = repositories;
   const tell = createTeller(log);
   const worker = new OutboxWorker({
@@ -36,6 +38,7 @@ export function openNotifications(parts: NotificationParts): Notifications {
     endpoints,
     secrets,
     cache,
+    environment,
     log,
     onDelivered: (delivered, message) => {
       metrics.countNotification(delivered.outcome);

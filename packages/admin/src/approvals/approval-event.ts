@@ -1,11 +1,12 @@
 import type { ApprovalSummary } from '@postern/db/ports';
 import type { LiveEvent } from '../events/event-hub.ts';
 
-/** `voted` is a yes that is not the last one needed. */
+/** `voted` is a yes that is not the last one needed; `reopened`, that policy came to ask for more of them. */
 export const APPROVAL_EVENTS = [
   'approval.created',
   'approval.voted',
   'approval.decided',
+  'approval.reopened',
   'approval.expired',
   'approval.cancelled',
 ] as const;

@@ -71,6 +71,7 @@ export async function applyDocument(dependencies: WriteDependencies, request: Ap
     const applied = await writeInTenant(dependencies, request, async (write) => {
       const result = await applyWithin(dependencies, request, write, refuse);
       if (request.dryRun !== true) return result;
+      await write.requireRoom();
       trial.result = result;
       throw new TrialEnd();
     });

@@ -101,6 +101,23 @@ describe('who watches', () => {
   });
 });
 
+test('who watches is told when events of other nodes may have been missed, and goes on from nothing', () => {
+  const hub = createEventHub();
+  const resets: string[] = [];
+  const watcher = { deliver: () => undefined, reset: () => void resets.push('reset'), end: () => undefined };
+  const begun = hub.watch('acme', undefined, watcher);
+  const seen = watch(hub);
+  publish(hub, 1);
+  hub.forget();
+  expect(resets).toHaveLength(1);
+  publish(hub, 1);
+  expect(seen.seen).toHaveLength(2);
+  expect(watch(hub, 'acme', seen.seen[0]?.id)).toMatchObject({ isReset: true, missed: [] });
+  begun?.stop();
+  hub.forget();
+  expect(resets).toHaveLength(1);
+});
+
 test('of many tenants the one that was quiet for longest is forgotten, and said to be', () => {
   const hub = createEventHub({ tenantsMax: 2 });
   const one = watch(hub, 'one');

@@ -18,6 +18,8 @@ export interface NumberedEvent extends LiveEvent {
 /** What the hub tells a watcher. Both are called at once, in order, and must not throw. */
 export interface EventWatcher {
   deliver(event: NumberedEvent): void;
+  /** What happened since is not all known here: what is shown must be read anew. */
+  reset?(): void;
   /** The hub closes. */
   end(): void;
 }
@@ -42,6 +44,8 @@ export interface EventHub {
   publish(event: LiveEvent): void;
   /** undefined: the hub is closed, or has as many watchers as it takes. */
   watch(tenant: string, lastEventId: string | undefined, watcher: EventWatcher): EventWatch | undefined;
+  /** Events of other nodes may have been missed: nothing is remembered any more, and all who watch are told. */
+  forget(): void;
   /** Ends all watches; none begins after. */
   close(): void;
 }
@@ -105,11 +109,20 @@ export function createEventHub(options: EventHubOptions = {}): EventHub {
       return { missed: missed ?? [], isReset: missed === undefined, stop };
     },
 
+    forget() {
+      memories.clear();
+      for (const watcher of everyWatcher()) watcher.reset?.();
+    },
+
     close() {
       isClosed = true;
-      for (const watcher of [...watchers.values()].flatMap((ofTenant) => [...ofTenant])) watcher.end();
+      for (const watcher of everyWatcher()) watcher.end();
     },
   };
+
+  function everyWatcher(): readonly EventWatcher[] {
+    return [...watchers.values()].flatMap((ofTenant) => [...ofTenant]);
+  }
 }
 
 /** undefined: whether there are any is not known. */

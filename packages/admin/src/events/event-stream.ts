@@ -38,6 +38,7 @@ export function openEventStream(hub: EventHub, options: EventStreamOptions): Rea
       if (!accepts(event)) return;
       say(eventText(event));
     },
+    reset: () => say(RESET),
     end,
   });
   if (watch === undefined) return undefined;

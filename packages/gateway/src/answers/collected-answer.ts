@@ -1,4 +1,5 @@
 import { type Exchange, filterResponseHeaders, UpstreamFailure } from '@postern/proxy-runtime';
+import type { BodyMemory } from '../body/body-memory.ts';
 import { ChunkList } from '../body/chunk-list.ts';
 import type { ClientExchange } from '../client-exchange.ts';
 import type { Gateway } from '../gateway.ts';
@@ -10,6 +11,7 @@ import { scrubHeaders } from '../scrub/scrub-headers.ts';
 import type { GuardedCall } from '../stages/guard-target.ts';
 import type { CredentialedCall } from '../stages/inject-credential.ts';
 import { type Ending, ForwardRejection, settle } from '../stages/settle.ts';
+import { bodyMemoryOf } from '../tenants/tenant-bounds.ts';
 import { type Answer, type Completion, decodedBytesMax, hasBody, linkScope } from './answer.ts';
 import { AnswerRecord } from './answer-record.ts';
 import { rewriteLinks } from './rewrite-links.ts';
@@ -36,7 +38,8 @@ export class CollectedAnswer implements Answer {
   #status = 0;
   #headers: readonly string[] = [];
   #isOver = false;
-  /** Of the memory of all bodies; until the document that is made of it has gone out. */
+  #memory!: BodyMemory;
+  /** Of that memory; until the document that is made of it has gone out. */
   #heldBytes = 0;
   #collected: CollectedResponse | undefined;
   /** Of a call with a key: kept for re-sends. */
@@ -56,9 +59,11 @@ export class CollectedAnswer implements Answer {
     this.#call = call.intent.guarded;
     this.#completion = completion;
     this.#matcher = prepareScrub(call);
-    const { hold } = this.#call.allowed.call.caller.request.event;
+    const { request, tenant } = this.#call.allowed.call.caller;
+    this.#memory = bodyMemoryOf(gateway.bodyMemory, tenant);
+    const { hold } = request.event;
     if (hold?.hasClaim === true) {
-      this.#record = new AnswerRecord(gateway.bodyMemory);
+      this.#record = new AnswerRecord(this.#memory);
       hold.record = this.#record;
     }
     this.#client.response.on('close', this.#onClose).once('close', this.#giveMemory);
@@ -90,8 +95,7 @@ export class CollectedAnswer implements Answer {
     const { responseBytes } = this.#call.allowed.call.integration.spec.limits;
     if (this.#chunks.byteLength + chunk.byteLength > responseBytes)
       return this.#outgrow('a stream outgrew responseBytes');
-    if (!this.#gateway.bodyMemory.take(chunk.byteLength))
-      return this.#outgrow('the bodies of other calls fill the memory');
+    if (!this.#memory.take(chunk.byteLength)) return this.#outgrow('the bodies of other calls fill the memory');
     this.#heldBytes += chunk.byteLength;
     this.#chunks.add(chunk);
     return true;
@@ -163,7 +167,7 @@ export class CollectedAnswer implements Answer {
   /** Once the document that is made of it has gone out, or nobody is there to take it. */
   #giveMemory = (): void => {
     if (!this.#isOver && this.#record !== undefined) return;
-    this.#gateway.bodyMemory.give(this.#heldBytes);
+    this.#memory.give(this.#heldBytes);
     this.#heldBytes = 0;
   };
 

@@ -12,6 +12,7 @@ import type { GuardedCall } from '../stages/guard-target.ts';
 import type { CredentialedCall } from '../stages/inject-credential.ts';
 import { codeOf, type Ending, ForwardRejection, isRefusedAnswer, resultOf, settle } from '../stages/settle.ts';
 import { quotaFields } from '../stages/spend-quotas.ts';
+import { bodyMemoryOf } from '../tenants/tenant-bounds.ts';
 import { type Answer, type Completion, decodedBytesMax, hasBody, linkScope } from './answer.ts';
 import { AnswerRecord } from './answer-record.ts';
 import { passTrailers, takesTrailers } from './pass-trailers.ts';
@@ -60,9 +61,10 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
     this.#call = call.intent.guarded;
     this.#completion = completion;
     this.#matcher = prepareScrub(call);
-    const { hold } = this.#call.allowed.call.caller.request.event;
+    const { request, tenant } = this.#call.allowed.call.caller;
+    const { hold } = request.event;
     if (hold?.hasClaim === true) {
-      this.#record = new AnswerRecord(gateway.bodyMemory);
+      this.#record = new AnswerRecord(bodyMemoryOf(gateway.bodyMemory, tenant));
       hold.record = this.#record;
     }
     this.#response.on('close', this.#onClose);

@@ -64,6 +64,18 @@ async function recordOf(id: string): Promise<ApprovalRecord> {
 }
 
 describe('a call that a person must approve', () => {
+  test('that is sent again under another key than it was held with is told of by its id all the same', async () => {
+    await start();
+    const keyed = (key: string) => pay('amount=5', { headers: { 'idempotency-key': key } });
+    const id = heldBy(await keyed('first'));
+    await approve(id);
+    expect((await keyed('second')).text).toBe('made');
+    await recordOf(id);
+    expect((await own(id)).json()).toMatchObject({ status: 'executed', result: { outcome: 'executed', status: 201 } });
+    expect((await execute(id)).json()).toMatchObject({ status: 201, bodyText: 'made', idempotency: 'replayed' });
+    expect(sent()).toHaveLength(1);
+  });
+
   test('is held, and passes once when it was approved; the next one asks again', async () => {
     await start();
     const id = heldBy(await pay());

@@ -45,11 +45,11 @@ async function askAgain(
   { tenant, id, status }: ApprovalRecord,
 ): Promise<void> {
   if (status !== 'approved' || decision.approval === undefined) return;
-  await gateway.approvals.transition(tenant, id, {
+  const { isDone, approval } = await gateway.approvals.transition(tenant, id, {
     to: 'pending',
     at: gateway.now(),
     terms: decision.approval,
     reason: 'policy asks for more approvers',
   });
-  gateway.approvalWatch.notify(id);
+  if (isDone) gateway.onApproval(approval, 'approval.reopened');
 }

@@ -7,6 +7,7 @@ import type { KeyedCall } from '../claims/keyed-call.ts';
 import type { Gateway } from '../gateway.ts';
 import type { DecidedCall } from '../stages/decide.ts';
 import { inFlight, keyMismatch } from '../stages/look-up-claim.ts';
+import { createBoundedApproval, noRoom } from '../tenants/stored-bounds.ts';
 import { riskOf } from '../wide-event.ts';
 import { approvalProblem } from './approval-problems.ts';
 import { storeRequest } from './stored-request.ts';
@@ -31,11 +32,25 @@ export async function openApproval(gateway: Gateway, decided: DecidedCall, bindi
   const at = gateway.now();
   const { pendingSeconds, executeSeconds } = termsOf(decided);
   const keepUntil = at + (pendingSeconds + executeSeconds) * 1_000;
-  const stored = await storeRequest(gateway, decided.call, { fingerprint: binding.fingerprint, keepUntil });
-  const opened = await create(gateway, decided, binding, stored.id);
-  if (opened.kind !== 'created') await gateway.sealedRequests.remove(stored.tenant, stored.id);
+  const { tenant, id } = await within(
+    storeRequest(gateway, decided.call, { fingerprint: binding.fingerprint, keepUntil }),
+  );
+  const opened = await within(create(gateway, decided, binding, id), () => gateway.sealedRequests.remove(tenant, id));
+  if (opened.kind !== 'created') await gateway.sealedRequests.remove(tenant, id);
   else gateway.onApproval(opened.approval, 'approval.created');
   return settled(gateway, opened);
+}
+
+/** Refuses where the tenant has no room for it, after `undo`. Of any other failure nobody knows what is stored, so nothing is undone. */
+async function within<T>(storing: Promise<T>, undo?: () => Promise<void>): Promise<T> {
+  try {
+    return await storing;
+  } catch (error) {
+    const refusal = noRoom(error, 'approval');
+    if (refusal === undefined) throw error;
+    await undo?.();
+    throw refusal;
+  }
 }
 
 function create(
@@ -78,7 +93,7 @@ function create(
         ? undefined
         : { key: claim.scope.key, expiresAt: now + claim.ttlMs, mayRepeat: claim.mayRepeat },
   };
-  return gateway.approvals.createFromCanonicalDescriptor(approval, { nowMs: now });
+  return createBoundedApproval(gateway, caller.tenant, approval, now);
 }
 
 function termsOf({ decision }: DecidedCall): NewApproval['terms'] {

@@ -13,6 +13,7 @@ import { bodyBytes } from '../body/request-body.ts';
 import type { Gateway } from '../gateway.ts';
 import { forwardedHeaders } from '../stages/descriptor-of.ts';
 import type { ResolvedCall } from '../stages/resolve.ts';
+import { boundsSealedBytes } from '../tenants/stored-bounds.ts';
 
 /** Stores the complete request, sealed, piece by piece. Fails with `DbError`. */
 export function storeRequest(
@@ -20,10 +21,11 @@ export function storeRequest(
   call: ResolvedCall,
   { fingerprint, keepUntil }: { readonly fingerprint: string; readonly keepUntil: number },
 ): Promise<SealedRequestRecord> {
-  const tenant = call.caller.tenant.name;
+  const { name: tenant } = call.caller.tenant;
   const reference = sealedReference('request', tenant, fingerprint);
   const sealed = sealStream(piecesOf(call), { vault: gateway.vault, reference });
-  return gateway.sealedRequests.write({ tenant, keepUntil }, sealed);
+  const isBounded = boundsSealedBytes(call.caller.tenant);
+  return gateway.sealedRequests.write({ tenant, keepUntil, isBounded }, sealed);
 }
 
 async function* piecesOf(call: ResolvedCall): AsyncGenerator<Uint8Array> {

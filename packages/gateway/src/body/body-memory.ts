@@ -3,11 +3,15 @@
  * without this, a thousand clients with a megabyte each would be a gigabyte.
  */
 export class BodyMemory {
-  readonly bytesMax: number;
+  /** May be changed; what is held above it is kept, and nothing more taken. */
+  bytesMax: number;
+  readonly #shared: BodyMemory | undefined;
   #held = 0;
 
-  constructor(bytesMax: number = BODY_MEMORY_BYTES_MAX) {
+  /** `shared`: what is taken here is taken there too, of memory that others share. */
+  constructor(bytesMax: number = BODY_MEMORY_BYTES_MAX, shared?: BodyMemory) {
     this.bytesMax = bytesMax;
+    this.#shared = shared;
   }
 
   get heldBytes(): number {
@@ -17,12 +21,14 @@ export class BodyMemory {
   /** False when there is not so much left; nothing is taken then. What was taken must be given back once. */
   take(bytes: number): boolean {
     if (this.#held + bytes > this.bytesMax) return false;
+    if (this.#shared?.take(bytes) === false) return false;
     this.#held += bytes;
     return true;
   }
 
   give(bytes: number): void {
     this.#held -= bytes;
+    this.#shared?.give(bytes);
   }
 }
 

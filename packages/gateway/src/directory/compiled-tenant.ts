@@ -17,6 +17,7 @@ import type { CachedSecretReference, Secret } from '@postern/vault';
 import type { OpenedCredential } from '../opened-credential.ts';
 import { compileScorer, type ScorerEndpoint } from '../risk/scorer-endpoint.ts';
 import type { EchoMatcher } from '../scrub/echo-matcher.ts';
+import { createTenantBounds, type TenantBounds } from '../tenants/tenant-bounds.ts';
 import { compileTokenEndpoint, type TokenEndpoint } from '../tokens/token-endpoint.ts';
 import type { EffectiveDirectory, EffectiveRecord } from './effective-directory.ts';
 import { type FactsRead, factsRead } from './facts-read.ts';
@@ -37,6 +38,10 @@ export interface CompiledTenant {
   readonly secrets: ReadonlyMap<string, TenantSecret>;
   /** Who else is asked how risky a call is; undefined: nobody. */
   readonly scorer: ScorerEndpoint | undefined;
+  /** Nobody of the tenant is served. */
+  readonly disabled: boolean;
+  /** undefined: an instance owner has bounded nothing. */
+  readonly bounds: TenantBounds | undefined;
 }
 
 /** The integration that the first part of a host names, spelled as ever. */
@@ -106,6 +111,7 @@ export interface CompiledIntegration {
 export type CompileTenant = (snapshot: EffectiveDirectory, former: CompiledTenant | undefined) => CompiledTenant;
 
 export function createTenantCompiler(transport: Transport): CompileTenant {
+  const boundsOf = createTenantBounds();
   return (snapshot, former) => {
     const integrations = snapshot.integrations.map((record) => {
       const known = former?.integrations.get(record.name);
@@ -124,6 +130,8 @@ export function createTenantCompiler(transport: Transport): CompileTenant {
       hosts: byHost(integrations),
       secrets: new Map(snapshot.secrets.map((record) => [record.name, tenantSecret(record)])),
       scorer: scorerOf(snapshot, transport, former?.scorer),
+      disabled: snapshot.disabledAt !== undefined,
+      bounds: boundsOf(snapshot.tenant, snapshot.limits),
     };
   };
 }

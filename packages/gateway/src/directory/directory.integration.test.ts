@@ -115,7 +115,7 @@ describe('word from the store', () => {
     const answer = await call(gateway, '/to/api/x');
     expect(answer.problem()).toMatchObject({ status: 503, code: 'audit_unavailable', retryable: true });
     expect((await call(gateway, '/v1/whoami')).problem().code).toBe('audit_unavailable');
-    expect((await call(gateway, '/readyz')).json()).toMatchObject({ dependencies: { store: 'failing' } });
+    expect((await call(gateway, '/readyz')).json()).toMatchObject({ dependencies: { database: 'failing' } });
     expect(upstream.requests.length).toBe(before + 1);
     isDown = false;
     expect((await call(gateway, '/to/api/x')).status).toBe(200);

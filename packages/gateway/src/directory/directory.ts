@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { publicIdOf } from '@postern/auth';
 import type { AgentKeyRecord, AgentRecord, AgentsPort, DirectoryPort } from '@postern/db/ports';
-import { Rejection } from '@postern/schemas';
+import { Rejection, type TenantLimits } from '@postern/schemas';
 import { type AgentIdentity, makeIdentity } from './agent-identity.ts';
 import type { CompiledIntegration, CompiledTenant, CompileTenant } from './compiled-tenant.ts';
 import { withTemplates } from './effective-directory.ts';
@@ -22,6 +22,8 @@ export interface DirectoryOptions {
   readonly verifyKey: (keyText: string, digest: string, digestKeyId: string) => boolean;
   /** Told when a newer version of a tenant comes into use. */
   readonly onReplaced?: (former: CompiledTenant, current: CompiledTenant) => void;
+  /** Told of tenants whose change was found in the store: this process's own too, a while after it was told of them. Must not throw. */
+  readonly onFound?: ((tenants: readonly string[]) => void) | undefined;
   readonly onError: (error: unknown, doing: string) => void;
   readonly now: () => number;
   /** Milliseconds that never go back. Default: the process's monotonic clock. */
@@ -108,6 +110,7 @@ export class Directory {
     const asked = this.#clock();
     const { revision, tenants } = await this.#options.directory.changesSince(this.#revision);
     for (const tenant of tenants) this.#forget(tenant);
+    if (tenants.length > 0) this.#options.onFound?.(tenants);
     this.#revision = revision;
     this.#confirmedMs = asked;
   }
@@ -255,6 +258,12 @@ export class Directory {
     } finally {
       delete slot.loading;
     }
+  }
+
+  /** What is bounded of a tenant that calls have come for. */
+  limitsOf(tenant: string): TenantLimits | undefined {
+    const slot = this.#slots.get(tenant);
+    return (slot?.compiled ?? slot?.former)?.bounds?.limits;
   }
 
   /** The integrations of all tenants that calls have come for, for the metrics. */

@@ -24,6 +24,7 @@ function snapshotOf(...templates: (string | null)[]): TenantDirectory {
   return {
     tenant: 't',
     revision: 1,
+    limits: {},
     integrations,
     rules: [],
     globalRules: [],

@@ -18,6 +18,8 @@ export interface DeliveryParts {
   readonly endpoints: Pick<NotificationEndpointsPort, 'getById' | 'noteTry'>;
   readonly secrets: SigningSecretsSource['secrets'];
   readonly cache: SigningSecretsSource['cache'];
+  /** The gateway's: secrets that are not for it are not opened. */
+  readonly environment?: string | undefined;
   /** 0 up to 1; spreads the tries. */
   readonly random: () => number;
   /** From the begin of a try to the head of the answer. Default 15,000. */
@@ -72,11 +74,11 @@ interface Try {
 }
 
 async function send(parts: DeliveryParts, { message, endpoint, stopping }: Try): Promise<DeliveryVerdict> {
-  const { path, secrets, cache, timeoutMs = WEBHOOK_TIMEOUT_MS } = parts;
+  const { path, secrets, cache, environment, timeoutMs = WEBHOOK_TIMEOUT_MS } = parts;
   const { tenant, id, body } = message;
   const { url, secret: secretName } = endpoint.spec;
   try {
-    const secret = await signingSecrets({ secrets, cache, now: path.now }, tenant, secretName);
+    const secret = await signingSecrets({ secrets, cache, now: path.now, environment }, tenant, secretName);
     const compiled = compileWebhookEndpoint(endpoint, path.transport, timeoutMs);
     const sending = createSendWebhook(path, compiled, { messageId: id, stopping });
     return await deliverWebhook({ url, id, body, secret }, { send: sending, now: path.now, timeoutMs });

@@ -10,6 +10,8 @@ export interface SigningSecretsSource {
   readonly cache: Pick<SecretCache, 'get'>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** The gateway's own: a message is no agent's. A secret that lists environments and not this one is never opened. */
+  readonly environment: string | undefined;
 }
 
 /** For so long after a new version the one before signs too, so that receivers can be given the new one one by one. */
@@ -19,16 +21,17 @@ export const WEBHOOK_SECRET_OVERLAP_MS = 86_400_000;
  * What a message is signed with: the active version of the secret, and for a day the one before it. Standard Webhooks 1.0.0: "multiple
  * signatures … for zero downtime secret rotation".
  *
- * @throws WebhookFailure `secret_unavailable` when there is none, or it cannot be opened
+ * @throws WebhookFailure `secret_unavailable` when there is none, it is not for the gateway's environment, or it cannot be opened
  */
 export async function signingSecrets(
   source: SigningSecretsSource,
   tenant: string,
   name: string,
 ): Promise<readonly [string, ...string[]]> {
-  const { secrets, now } = source;
+  const { secrets, now, environment } = source;
   const secret = await secrets.getByName(tenant, name);
   if (secret === undefined) throw new WebhookFailure('secret_unavailable');
+  if (secret.environments?.includes(environment ?? '') === false) throw new WebhookFailure('secret_unavailable');
   const { activeVersion } = secret;
   const active = await open(source, { tenant, name, version: activeVersion });
   const versions = await secrets.listSecretEnvelopeVersions(tenant, name);

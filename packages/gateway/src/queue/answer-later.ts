@@ -3,8 +3,10 @@ import { Rejection } from '@postern/schemas';
 import { answerAccepted } from '../answers/documents.ts';
 import { bodyBytes } from '../body/request-body.ts';
 import type { KeyedCall } from '../claims/keyed-call.ts';
+import type { CompiledTenant } from '../directory/compiled-tenant.ts';
 import type { Gateway } from '../gateway.ts';
 import type { AllowedCall } from '../stages/seek-approval.ts';
+import { noRoom, requireQueueRoom } from '../tenants/stored-bounds.ts';
 import { isOfLife } from './claim-of-call.ts';
 import { type QueuedTerms, storeCall } from './stored-call.ts';
 
@@ -58,7 +60,9 @@ async function queuedCall(
   const { tenant, id: sealedRequest } = await storeCall(gateway, call, { requestId, terms });
   let queued: QueuedCallRecord | undefined;
   try {
-    queued = await reserveAndEnqueue(gateway, claim, { requestId, expiresAt: terms.expiresAt, sealedRequest });
+    const { tenant: caller } = call.caller;
+    const newCall = { requestId, expiresAt: terms.expiresAt, sealedRequest, tenant: caller };
+    queued = await reserveAndEnqueue(gateway, claim, newCall);
     return queued;
   } finally {
     if (queued?.sealedRequest === sealedRequest) queue.wake();
@@ -81,13 +85,15 @@ interface NewCall {
   readonly requestId: string;
   readonly expiresAt: number;
   readonly sealedRequest: string;
+  /** As the call is judged by it. */
+  readonly tenant: CompiledTenant;
 }
 
 /** Both or neither. undefined where the key's claim cannot be reserved: what that means for the call is stage 9's to say. */
 function reserveAndEnqueue(
   gateway: Gateway,
   { scope, fingerprint }: KeyedCall,
-  { requestId, expiresAt, sealedRequest }: NewCall,
+  { requestId, expiresAt, sealedRequest, tenant: boundedTenant }: NewCall,
 ): Promise<QueuedCallRecord | undefined> {
   const { claims, queue } = gateway;
   const { tenant, agent, integration, key: claimKey } = scope;
@@ -103,6 +109,7 @@ function reserveAndEnqueue(
     const call = { tenant, agent, integration, sealedRequest, claimKey, requestId };
     const queued = await queue.calls.enqueue(call, now, context);
     if (queued === undefined) throw queueFull();
+    await requireQueueRoom(gateway, boundedTenant, context);
     return queued;
   });
 }
@@ -118,6 +125,8 @@ async function reachable<T>(promise: Promise<T>): Promise<T> {
     return await promise;
   } catch (error) {
     if (!(error instanceof DbError)) throw error;
+    const refusal = noRoom(error, 'queue');
+    if (refusal !== undefined) throw refusal;
     throw new Rejection('audit_unavailable', 'The call could not be queued, so it will not be sent.', { cause: error });
   }
 }

@@ -1,3 +1,4 @@
+import { INSTANCE_SCOPE } from '@postern/db';
 import type { GrantTerms } from '@postern/db/ports';
 import { agentSchema, integrationSchema } from '@postern/schemas';
 import { startUpstream, type Upstream } from '@postern/testing';
@@ -80,8 +81,10 @@ describe('the agent of a queued call', () => {
     // Told of under its tenant and its name, and the key is free.
     const [refusal] = await scene.gateway.entries({ type: 'denied' });
     expect(refusal).toMatchObject({ agent: 'coder', integration: 'api', code });
-    expect(await scene.gateway.db.points.selectFrom('claims').select('key').execute()).toEqual([]);
-    expect(await scene.gateway.db.points.selectFrom('sealed_requests').select('id').execute()).toEqual([]);
+    expect(await scene.gateway.db.points(INSTANCE_SCOPE).selectFrom('claims').select('key').execute()).toEqual([]);
+    expect(await scene.gateway.db.points(INSTANCE_SCOPE).selectFrom('sealed_requests').select('id').execute()).toEqual(
+      [],
+    );
   });
 
   test('may have got another key; the one that asked counts', async () => {

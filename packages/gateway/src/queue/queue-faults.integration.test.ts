@@ -1,3 +1,4 @@
+import { INSTANCE_SCOPE } from '@postern/db';
 import { DbError, type QueuedCallsPort } from '@postern/db/ports';
 import { startUpstream, type Upstream } from '@postern/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -147,7 +148,8 @@ describe('a queued call', () => {
   test('that cannot be opened is not sent', async () => {
     await start();
     const id = await scene.queue('k-1');
-    await scene.gateway.db.writes
+    await scene.gateway.db
+      .writes(INSTANCE_SCOPE)
       .updateTable('sealed_chunks')
       .set({ sealed: Buffer.from([1, 2, 3]) })
       .execute();
@@ -161,7 +163,8 @@ describe('a queued call', () => {
     const first = await scene.queue('k-1', 'one');
     const second = await scene.queue('k-2', 'two');
     const { sealedRequest } = await record(second);
-    await scene.gateway.db.writes
+    await scene.gateway.db
+      .writes(INSTANCE_SCOPE)
       .updateTable('queued_calls')
       .set({ sealed_request: sealedRequest })
       .where('id', '=', first)
@@ -220,7 +223,7 @@ describe('a call that cannot be queued', () => {
       }),
     });
     expect((await scene.send('k-1')).json()).toMatchObject({ status: 503, code: 'audit_unavailable' });
-    const { points } = scene.gateway.db;
+    const points = scene.gateway.db.points(INSTANCE_SCOPE);
     expect(await points.selectFrom('claims').select('key').execute()).toEqual([]);
     await vi.waitFor(async () => expect(await points.selectFrom('sealed_requests').select('id').execute()).toEqual([]));
     expect(scene.sent()).toHaveLength(0);

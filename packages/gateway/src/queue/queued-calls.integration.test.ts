@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { INSTANCE_SCOPE } from '@postern/db';
 import { startUpstream, type Upstream } from '@postern/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { call, postJson } from '../client.fixture.ts';
@@ -148,7 +149,7 @@ describe('a call that nobody waits for', () => {
     await scene.done(scene.idOf(await scene.send('k-1', body)));
     expect(sha(scene.sent()[0]?.body ?? new Uint8Array())).toBe(sha(body));
     // Nothing of it is kept any longer.
-    const left = await scene.gateway.db.points.selectFrom('sealed_requests').select('id').execute();
+    const left = await scene.gateway.db.points(INSTANCE_SCOPE).selectFrom('sealed_requests').select('id').execute();
     expect(left).toEqual([]);
     expect(scene.gateway.gateway.bodyMemory.heldBytes).toBe(0);
   });
@@ -157,11 +158,15 @@ describe('a call that nobody waits for', () => {
     await start(QUIET);
     upstream.answerWith((_request, response) => void response.end('the answer nobody reads'));
     const id = await scene.queue('k-1', 'the body nobody reads');
-    const chunks = await scene.gateway.db.points.selectFrom('sealed_chunks').select('sealed').execute();
+    const chunks = await scene.gateway.db.points(INSTANCE_SCOPE).selectFrom('sealed_chunks').select('sealed').execute();
     expect(chunks.length).toBeGreaterThan(0);
     scene.work();
     await scene.done(id);
-    const answers = await scene.gateway.db.points.selectFrom('stored_answers').select('sealed').execute();
+    const answers = await scene.gateway.db
+      .points(INSTANCE_SCOPE)
+      .selectFrom('stored_answers')
+      .select('sealed')
+      .execute();
     expect(answers).toHaveLength(2);
     for (const { sealed } of [...chunks, ...answers]) expect(Buffer.from(sealed).includes('nobody reads')).toBe(false);
   });
@@ -252,7 +257,7 @@ describe('a key that comes again', () => {
     expect(new Set(ids).size).toBe(1);
     await scene.done(ids[0] ?? '');
     expect(scene.sent()).toHaveLength(1);
-    const left = await scene.gateway.db.points.selectFrom('sealed_requests').select('id').execute();
+    const left = await scene.gateway.db.points(INSTANCE_SCOPE).selectFrom('sealed_requests').select('id').execute();
     expect(left).toEqual([]);
   });
 
@@ -314,7 +319,7 @@ describe('/v1/calls/{id}', () => {
       if (status === 204) expect((await scene.stateOf(id)).json().status).toBe('cancelled');
       else await scene.done(id);
     }
-    const states = await scene.gateway.db.points.selectFrom('queued_calls').select('state').execute();
+    const states = await scene.gateway.db.points(INSTANCE_SCOPE).selectFrom('queued_calls').select('state').execute();
     expect(states.filter(({ state }) => state === 'done')).toHaveLength(scene.sent().length);
   });
 
@@ -374,12 +379,12 @@ describe('the queue', () => {
         ...{ sealed_request: 's', claim_key: `${part}-${index}`, request_id: 'r', attempts: 0 },
         ...{ due_at: now, created_at: now },
       }));
-      await scene.gateway.db.writes.insertInto('queued_calls').values(rows).execute();
+      await scene.gateway.db.writes(INSTANCE_SCOPE).insertInto('queued_calls').values(rows).execute();
     }
     const refused = await scene.send('k-1');
     expect(refused.json()).toMatchObject({ status: 503, code: 'overloaded', retryable: true });
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
-    const { points } = scene.gateway.db;
+    const points = scene.gateway.db.points(INSTANCE_SCOPE);
     expect(await points.selectFrom('claims').select('key').execute()).toEqual([]);
     expect(await points.selectFrom('sealed_requests').select('id').execute()).toEqual([]);
     // Whoever waits is served.

@@ -13,6 +13,7 @@ import { bodyBytes, type RequestBody } from '../body/request-body.ts';
 import type { Gateway } from '../gateway.ts';
 import { forwardedHeaders } from '../stages/descriptor-of.ts';
 import type { ResolvedCall } from '../stages/resolve.ts';
+import { boundsSealedBytes } from '../tenants/stored-bounds.ts';
 
 /** What a queued call is judged by beside its request, as it was when it was asked for. */
 export interface QueuedTerms {
@@ -53,7 +54,8 @@ export function storeCall(
     small === undefined
       ? sealStream(piecesOf(head, call.body), sealing)
       : [sealBytes(Buffer.concat([head, small]), sealing)];
-  return gateway.sealedRequests.write({ tenant, keepUntil: terms.expiresAt + MARGIN_MS }, sealed);
+  const isBounded = boundsSealedBytes(call.caller.tenant);
+  return gateway.sealedRequests.write({ tenant, keepUntil: terms.expiresAt + MARGIN_MS, isBounded }, sealed);
 }
 
 function smallBody(body: RequestBody): Uint8Array | undefined {

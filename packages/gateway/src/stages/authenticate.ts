@@ -56,6 +56,7 @@ function admitCaller(
   event.tenant = agent.tenant;
   event.agent = agent.name;
   event.environment = agent.environment ?? gateway.environment;
+  if (tenant.disabled) throw new Rejection('agent_disabled', 'The tenant of the agent is disabled.');
   if (agent.disabled) throw new Rejection('agent_disabled', 'The agent is disabled.');
   if (!agent.scopes.includes(scope)) throw new Rejection('forbidden', `The agent key lacks the scope "${scope}".`);
   if (agent.addresses !== undefined && !isInNetworks(request.clientAddress, agent.addresses)) {

@@ -17,6 +17,7 @@ export function descriptorOf(call: ResolvedCall): Descriptor {
         action: call.action ?? null,
         method: call.method,
         url: call.target.url,
+        isCanonicalUrl: true,
         headers: forwardedHeaders(call),
         bodyDigest: digestOf(call.body),
       },

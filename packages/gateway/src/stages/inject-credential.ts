@@ -140,17 +140,35 @@ const EMPTY_SHA256 = createHash('sha256').digest('hex');
 
 /** A secret is opened only for an agent whose environment both the secret and the integration list. */
 function entitledSecret(call: ResolvedCall, secretName: string): TenantSecret {
-  const { caller, integration } = call;
-  const secret = caller.tenant.secrets.get(secretName);
-  if (secret === undefined) throw unavailable(new Error(`secret ${secretName} does not exist`));
-  const { record } = secret;
-  if (record.environments !== undefined && !record.environments.includes(caller.agent.environment ?? '')) {
-    throw unavailable(new Error(`secret ${secretName} is not for the environment of agent ${caller.agent.name}`));
-  }
-  if (call.target.scheme === 'http' && !integration.spec.network.unsafeAllowCleartextCredentials) {
-    throw unavailable(new Error('a credential is never sent over cleartext http'));
-  }
+  const secret = call.caller.tenant.secrets.get(secretName);
+  const obstacle = secretObstacle(call, secretName);
+  if (secret === undefined || obstacle !== undefined) throw unavailable(new Error(obstacle));
   return secret;
+}
+
+/** Why the secret is not opened for the call. */
+function secretObstacle({ caller, integration, target }: ResolvedCall, secretName: string): string | undefined {
+  const secret = caller.tenant.secrets.get(secretName);
+  if (secret === undefined) return `secret ${secretName} does not exist`;
+  const { environments } = secret.record;
+  if (environments !== undefined && !environments.includes(caller.agent.environment ?? '')) {
+    return `secret ${secretName} is not for the environment of agent ${caller.agent.name}`;
+  }
+  if (target.scheme === 'http' && !integration.spec.network.unsafeAllowCleartextCredentials) {
+    return 'a credential is never sent over cleartext http';
+  }
+  return undefined;
+}
+
+/** Why the credential would not be had for the call, as far as configuration tells; nothing is opened. */
+export function credentialObstacle(call: ResolvedCall): string | undefined {
+  const { credential } = call.integration;
+  const { clientSecretName } = credential.shape === 'minting' ? credential.source : {};
+  for (const name of [credential.secretName, clientSecretName]) {
+    const obstacle = name === undefined ? undefined : secretObstacle(call, name);
+    if (obstacle !== undefined) return obstacle;
+  }
+  return undefined;
 }
 
 function unavailable(cause: unknown): Rejection {

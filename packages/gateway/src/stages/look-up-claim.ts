@@ -16,7 +16,7 @@ export interface ClaimedCall extends ResolvedCall {
 /** Stage 4. No promise without a key. */
 export function lookUpClaim(gateway: Gateway, call: ResolvedCall): ClaimedCall | Promise<ClaimedCall> {
   const { claimKey } = call.requested;
-  if (claimKey !== undefined) return findClaim(gateway, call, claimKey);
+  if (claimKey !== undefined) return claimOf(gateway, call, claimKey);
   const { required } = call.integration.spec.idempotency;
   if (required.length > 0 && required.includes(call.method)) {
     throw new Rejection('idempotency_key_required', `${call.method} needs an Idempotency-Key here.`);
@@ -24,9 +24,14 @@ export function lookUpClaim(gateway: Gateway, call: ResolvedCall): ClaimedCall |
   return call as ClaimedCall;
 }
 
-async function findClaim(gateway: Gateway, call: ResolvedCall, key: string): Promise<ClaimedCall> {
+function claimOf(gateway: Gateway, call: ResolvedCall, key: string): ClaimedCall | Promise<ClaimedCall> {
   const keyed = keyedCall(call, key);
-  const found = await settledClaim(gateway, keyed);
+  const kept = gateway.answeredClaims.find(keyed.scope, gateway.now());
+  if (kept !== undefined) return claimedCall(call, keyed, kept.claim);
+  return settledClaim(gateway, keyed).then((found) => claimedCall(call, keyed, found));
+}
+
+function claimedCall(call: ResolvedCall, keyed: KeyedCall, found: ClaimRecord | undefined): ClaimedCall {
   call.claim = found === undefined ? keyed : { ...keyed, answered: checkClaim(found, keyed, call.requested) };
   return call as ClaimedCall;
 }

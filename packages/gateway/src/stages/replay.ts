@@ -21,22 +21,25 @@ export async function replay(
   answered: ClaimRecord,
 ): Promise<void> {
   const { request } = decided.call.caller;
-  const stored = await openStored(gateway, answered);
+  const kept = gateway.answeredClaims.find(answered, gateway.now());
+  const stored = kept?.answer ?? (await openStored(gateway, answered));
   const { event } = request;
   event.status = stored.status;
   event.approval = answered.approvalId;
   recordReplay(gateway, event);
-  wayIn.replay(request, collected(stored), decided);
+  wayIn.replay(request, stored, decided);
 }
 
-async function openStored(gateway: Gateway, answered: ClaimRecord): Promise<StoredAnswerForm> {
-  let stored: StoredAnswerForm | undefined;
+async function openStored(gateway: Gateway, answered: ClaimRecord): Promise<CollectedResponse> {
+  let stored: CollectedResponse | undefined;
   try {
-    stored = await readStoredAnswer(gateway, answered);
+    const opened = await readStoredAnswer(gateway, answered);
+    stored = opened && collected(opened);
   } catch (error) {
     gateway.log.error(error, 'replay_unavailable', answered.requestId);
   }
   if (stored === undefined) throw replayUnavailable();
+  gateway.answeredClaims.keep(answered, stored);
   return stored;
 }
 

@@ -8,6 +8,7 @@ import { disposeBody, type RequestBody } from '../body/request-body.ts';
 import type { KeyedCall } from '../claims/keyed-call.ts';
 import { type CompiledIntegration, integrationOfHost } from '../directory/compiled-tenant.ts';
 import type { Gateway } from '../gateway.ts';
+import { bodyMemoryOf } from '../tenants/tenant-bounds.ts';
 import type { Caller } from './authenticate.ts';
 
 /** What a way in has made of its request. */
@@ -68,7 +69,7 @@ export async function resolveCall(gateway: Gateway, caller: Caller, requested: R
   const limits: BodyLimits = {
     bytesMax: integration.spec.limits.requestBytes,
     spoolFolder: gateway.spoolFolder,
-    memory: gateway.bodyMemory,
+    memory: bodyMemoryOf(gateway.bodyMemory, caller.tenant),
   };
   const body = action?.body === 'stream' ? requested.streamedBody(limits) : await requested.body(limits);
   if (body.kind === 'bytes' && findAgentKeyText(body.bytes)) {

@@ -3,6 +3,7 @@ import { rateLimitFields } from '@postern/policy';
 import { Rejection } from '@postern/schemas';
 import type { ClientExchange } from '../client-exchange.ts';
 import type { Gateway } from '../gateway.ts';
+import { CALLS_PER_SECOND_RULE } from '../tenants/tenant-bounds.ts';
 import type { AllowedCall } from './seek-approval.ts';
 
 declare const passed: unique symbol;
@@ -20,12 +21,14 @@ export interface SpentQuota {
   isSpent: boolean;
 }
 
-/** Stage 7: every matching rate limit counts the call, or none does and it is refused. No promise where no limit matches. */
+/** Stage 7: every matching rate limit, and the tenant's own, counts the call, or none does and it is refused. No promise where there is none. */
 export function spendQuotas(gateway: Gateway, allowed: AllowedCall): PassedCall | Promise<PassedCall> {
   const { limits } = allowed.decision;
-  if (limits.length === 0) return allowed as PassedCall;
   const { tenant } = allowed.call.caller;
-  const counted = limits.map((limit) => ({ ...limit, tenant: tenant.name }));
+  const rate = tenant.bounds?.rate;
+  if (limits.length === 0 && rate === undefined) return allowed as PassedCall;
+  const counted: CountedLimit[] = limits.map((limit) => ({ ...limit, tenant: tenant.name }));
+  if (rate !== undefined) counted.push(rate);
   const verdicts = gateway.rateLimits.spend(counted, gateway.now());
   return verdicts instanceof Promise
     ? verdicts.then((late) => pass(allowed, counted, late))
@@ -38,9 +41,11 @@ function pass(allowed: AllowedCall, limits: readonly CountedLimit[], verdicts: r
   allowed.call.caller.request.event.quota = { limits, verdicts, isSpent };
   if (isSpent) return allowed as PassedCall;
   const retryAfterSeconds = Math.max(1, ...verdicts.map((verdict) => verdict.retryAfterSeconds));
-  throw new Rejection('rate_limited', 'The calls that a rate limit lets pass are spent for now.', {
-    details: { retryAfterSeconds },
-  });
+  const isTenants = limits.some(({ rule }, place) => rule === CALLS_PER_SECOND_RULE && !verdicts[place]?.isAllowed);
+  const detail = isTenants
+    ? 'The tenant makes as many calls a second as it may.'
+    : 'The calls that a rate limit lets pass are spent for now.';
+  throw new Rejection('rate_limited', detail, { details: { retryAfterSeconds } });
 }
 
 /** The call was certainly not sent. Nothing when it was given back already. */

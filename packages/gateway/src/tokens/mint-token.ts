@@ -4,6 +4,7 @@ import { type CachedSecretReference, type SecretCache, VaultError } from '@poste
 import { cachedSecret, type SecretVersion } from '../directory/secret-version.ts';
 import { askTokenEndpoint, type TokenPath } from './ask-token-endpoint.ts';
 import { type MintedToken, usableMs } from './held-token.ts';
+import type { NodeTurns } from './node-turns.ts';
 import type { SecretRotation } from './secret-rotation.ts';
 import { TokenFailure } from './token-failure.ts';
 import type { TokenDemand } from './token-keeper.ts';
@@ -12,6 +13,8 @@ export interface MintOptions {
   readonly path: TokenPath;
   readonly secrets: SecretCache;
   readonly rotation: SecretRotation;
+  /** undefined: no other node uses the secrets. */
+  readonly nodeTurns?: NodeTurns | undefined;
   /** Milliseconds that never go back. */
   readonly clock: () => number;
 }
@@ -30,17 +33,28 @@ export interface SecretInUse {
 export type Mint = (demand: TokenDemand, inUse: SecretInUse) => Promise<MintedToken>;
 
 export function createMint(options: MintOptions): Mint {
-  const { rotation } = options;
+  const { rotation, nodeTurns } = options;
 
   return (demand, inUse) => {
     if (!demand.credential.source.rotates) return ask(demand, inUse);
-    return rotation.inTurn(inUse.secret, async () => {
-      const waiting = await rotation.settleWaiting(inUse.secret);
-      inUse.secret = rotation.newest(inUse.secret);
-      const isOwn = waiting?.integration === demand.integration;
-      return isOwn && !isOver(waiting.minted) ? waiting.minted : ask(demand, inUse);
-    });
+    const mintInTurn = () => takeTurn(demand, inUse);
+    return rotation.inTurn(inUse.secret, () =>
+      nodeTurns === undefined ? mintInTurn() : nodeTurns.inTurn(inUse.secret, mintInTurn),
+    );
   };
+
+  async function takeTurn(demand: TokenDemand, inUse: SecretInUse): Promise<MintedToken> {
+    const waiting = await rotation.settleWaiting(inUse.secret);
+    inUse.secret = rotation.newest(inUse.secret);
+    const isOwn = waiting?.integration === demand.integration;
+    if (isOwn && !isOver(waiting.minted)) return waiting.minted;
+    if (nodeTurns !== undefined) {
+      const standing = await nodeTurns.newest(inUse.secret);
+      rotation.learn(inUse.secret, standing);
+      inUse.secret = standing;
+    }
+    return ask(demand, inUse);
+  }
 
   function isOver({ lifetimeMs, askedClock }: MintedToken): boolean {
     return options.clock() - askedClock >= usableMs(lifetimeMs);

@@ -46,6 +46,11 @@ export class SecretRotation {
     return this.#lineage.newest(version);
   }
 
+  /** Another node has rotated `from`. */
+  learn(from: SecretVersion, to: SecretVersion): void {
+    if (from.version !== to.version) this.#lineage.record(from, to);
+  }
+
   /**
    * The rotation of this line of versions that waited to be stored, now that it is; undefined when there was none.
    *

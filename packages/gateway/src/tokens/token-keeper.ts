@@ -55,7 +55,8 @@ export class TokenKeeper {
     this.#options = options;
     this.#clocks = { now: options.path.now, clock, random };
     this.#rotation = new SecretRotation(options.storeRotatedSecret);
-    this.#mint = createMint({ path: options.path, secrets: options.secrets, rotation: this.#rotation, clock });
+    const { path, secrets, nodeTurns } = options;
+    this.#mint = createMint({ path, secrets, rotation: this.#rotation, nodeTurns, clock });
   }
 
   /**

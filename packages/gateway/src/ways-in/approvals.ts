@@ -45,15 +45,14 @@ export async function ownApproval(gateway: Gateway, { tenant, agent }: Caller, i
 }
 
 /**
- * The claim of an approval's first execution: under the key that its call came with, or under the approval's own when it was executed by an
- * equal call without one.
+ * The claim of an approval's first execution, whatever key that came under. Once its call was made again, at an operator's word: that
+ * under the key that was held, or under the approval's own.
  */
-export async function claimOf(gateway: Gateway, approval: ApprovalRecord): Promise<ClaimRecord | undefined> {
-  const { tenant, agent, integration, id, claimKey, executedBy } = approval;
-  const find = (key: string) => reachable(gateway.claims.find({ tenant, agent, integration, key }, gateway.now()));
-  const keyed = claimKey === undefined ? undefined : await find(claimKey);
-  if (keyed !== undefined && keyed.requestId === executedBy) return keyed;
-  return (await find(approvalKey(id))) ?? keyed;
+export async function claimOf({ claims, now }: Gateway, approval: ApprovalRecord): Promise<ClaimRecord | undefined> {
+  const { tenant, agent, integration, id, claimKey: key = approvalKey(id), executedBy } = approval;
+  if (executedBy === undefined) return undefined;
+  const used = await reachable(claims.findByApproval(tenant, id, executedBy, now()));
+  return used ?? (await reachable(claims.find({ tenant, agent, integration, key }, now())));
 }
 
 async function cancel(gateway: Gateway, { tenant, id, agent }: ApprovalRecord): Promise<void> {

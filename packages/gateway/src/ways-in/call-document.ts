@@ -8,7 +8,9 @@ import type { Spool } from '../body/spool.ts';
 import { keyOfRequest } from '../claims/read-key.ts';
 import type { Gateway } from '../gateway.ts';
 import type { AdmittedRequest } from '../stages/admit.ts';
+import type { Caller } from '../stages/authenticate.ts';
 import type { RequestedCall } from '../stages/resolve.ts';
+import { bodyMemoryOf } from '../tenants/tenant-bounds.ts';
 import { withoutOwnPreferences } from './own-preferences.ts';
 
 /** Specification section 3: the JSON document of `execute` may have 16 MiB. */
@@ -19,12 +21,18 @@ const DOCUMENT_BYTES_MAX = 16_777_216;
  *
  * @throws Rejection `unsupported_media_type`, `request_too_large`, `malformed_request` (no strict JSON), `validation_failed`.
  */
-export async function readCallDocument(request: AdmittedRequest, gateway: Gateway): Promise<RequestedCall> {
+export async function readCallDocument(
+  request: AdmittedRequest,
+  gateway: Gateway,
+  { tenant }: Pick<Caller, 'tenant'>,
+): Promise<RequestedCall> {
   const contentType = request.exchange.request.headers['content-type'];
   if (contentType === undefined || !/^application\/json\s*(;|$)/i.test(contentType)) {
     throw new Rejection('unsupported_media_type', 'Send the call as application/json.');
   }
-  const document = parseDocument(await receiveDocument(request, gateway));
+  const document = parseDocument(
+    await receiveDocument(request, gateway.spoolFolder, bodyMemoryOf(gateway.bodyMemory, tenant)),
+  );
   const { headers, headersDistinct } = request.exchange.request;
   const preferences = headers['prefer'] === undefined ? undefined : readPrefer(headersDistinct['prefer'] ?? []);
   return {
@@ -45,8 +53,7 @@ function keyOf({ idempotencyKey }: ExecuteRequest, { exchange }: AdmittedRequest
 }
 
 /** The document itself is held in memory while it is parsed, and has to find room there. */
-async function receiveDocument(request: AdmittedRequest, gateway: Gateway): Promise<string> {
-  const { spoolFolder, bodyMemory: memory } = gateway;
+async function receiveDocument(request: AdmittedRequest, spoolFolder: string, memory: BodyMemory): Promise<string> {
   const body = await receiveBody(request.exchange, { bytesMax: DOCUMENT_BYTES_MAX, spoolFolder, memory });
   try {
     switch (body.kind) {

@@ -16,7 +16,7 @@ import type { CallWayIn } from './way-in.ts';
 export const execute: CallWayIn = {
   kind: 'call',
 
-  read: (gateway, request) => readCallDocument(request, gateway),
+  read: (gateway, request, caller) => readCallDocument(request, gateway, caller),
 
   answerFor: (request) => new CollectedAnswer(request.exchange),
 

@@ -7,6 +7,7 @@ import type { Gateway } from '../gateway.ts';
 import { authenticate } from '../stages/authenticate.ts';
 import { policyFacts } from '../stages/call-facts.ts';
 import { descriptorOf } from '../stages/descriptor-of.ts';
+import { credentialObstacle } from '../stages/inject-credential.ts';
 import { type ResolvedCall, resolveCall } from '../stages/resolve.ts';
 import { readCallDocument } from './call-document.ts';
 import type { ApiWayIn } from './way-in.ts';
@@ -16,7 +17,7 @@ export const explain: ApiWayIn = {
   kind: 'api',
   async answer(gateway, request) {
     const caller = await authenticate(gateway, request, 'explain');
-    const document = await readCallDocument(request, gateway);
+    const document = await readCallDocument(request, gateway, caller);
     // A body that would pass as it comes is in no descriptor: its digest is known when it has passed.
     const call = await resolveCall(gateway, caller, { ...document, streamedBody: () => NO_BODY });
     try {
@@ -44,7 +45,11 @@ async function explanation(gateway: Gateway, call: ResolvedCall): Promise<Record
     action: call.action?.name ?? null,
     descriptor,
     fingerprint: fingerprint(descriptor),
-    credential: { type: credential.type, secret: credential.secretName ?? null },
+    credential: {
+      type: credential.type,
+      secret: credential.secretName ?? null,
+      unavailable: credentialObstacle(call),
+    },
     limits: await limitsNow(gateway, tenant.name, explained.limits),
     errors: explained.errors,
     matched,

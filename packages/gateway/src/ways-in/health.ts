@@ -12,21 +12,29 @@ export const healthz: ApiWayIn = {
 
 export interface Readiness {
   readonly ready: boolean;
-  readonly dependencies: Readonly<Record<string, 'ok' | 'failing' | 'stopping'>>;
+  readonly dependencies: Readonly<Record<string, 'ok' | 'degraded' | 'failing' | 'stopping'>>;
 }
 
 /**
- * Ready means: calls are accepted, the store answers, and what must be recorded gets recorded. An integration's own address that could
- * not be opened is told and no more: all other calls are served.
+ * Ready means: calls are accepted, the database answers, and what must be recorded gets recorded. What costs speed and no call is told and
+ * no more: a Redis that is away, an integration's own address that could not be opened.
  */
 export function readiness(gateway: Gateway): Readiness {
   const dependencies = {
     listener: gateway.isStopping() ? 'stopping' : 'ok',
-    store: gateway.directory.isConfirmed() ? 'ok' : 'failing',
+    database: gateway.directory.isConfirmed() ? 'ok' : 'failing',
     audit: gateway.journal.lag().oldestMs < AUDIT_LAG_MS_MAX ? 'ok' : 'failing',
   } as const;
   const ready = Object.values(dependencies).every((state) => state === 'ok');
-  return { ready, dependencies: { ...dependencies, ownAddresses: gateway.ownAddressesOpen() ? 'ok' : 'failing' } };
+  const redis = gateway.redisState?.();
+  return {
+    ready,
+    dependencies: {
+      ...dependencies,
+      ...(redis === undefined ? {} : { redis }),
+      ownAddresses: gateway.ownAddressesOpen() ? 'ok' : 'failing',
+    },
+  };
 }
 
 /** Entries wait for milliseconds when all is well. */
