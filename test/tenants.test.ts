@@ -85,6 +85,20 @@ describe('on the data plane', () => {
     expect(lone.requests).toHaveLength(2 * routes.length);
   });
 
+  test('thresholds of risk are each tenant’s own', async () => {
+    const put = (key: string) =>
+      call(gateway.dataUrl, '/to/shared/risky', { method: 'PUT', headers: { 'postern-key': key }, body: 'x' });
+    // The configuration of this test's other tenant says that nothing is risky.
+    expect((await put(homer.key)).status).toBe(200);
+    const risk = { review: 0.2, deny: 0.9 };
+    expect((await asAcme('POST', '/v1/apply', { version: 1, tenant: 'acme', risk })).status).toBe(200);
+    expect((await put(acmeKey)).problem()).toMatchObject({ status: 428, code: 'approval_required' });
+    expect((await put(homer.key)).status).toBe(200);
+    const lower = { review: 1, deny: 1 };
+    expect((await asAcme('POST', '/v1/apply', { version: 1, tenant: 'acme', risk: lower })).status).toBe(200);
+    expect((await put(acmeKey)).status).toBe(200);
+  });
+
   test('an entry stands in the log of its tenant alone', async () => {
     const requestId = (await as(acmeKey, '/to/shared/x')).headers['postern-request-id'] as string;
     await vi.waitFor(async () => {

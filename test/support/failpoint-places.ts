@@ -22,7 +22,7 @@ const seal = { module: 'packages/gateway/src/approvals/stored-request.ts', expor
 const approve = { module: 'packages/admin/src/approvals/decide.ts', exported: 'approve' };
 const intent = { module: `${STAGES}/record-intent.ts`, exported: 'recordIntent' };
 const settle = { module: `${STAGES}/settle.ts`, exported: 'settle' };
-const holds = { module: `${WORKER}/call-holds.ts`, exported: 'CallHolds' };
+const holds = { module: 'packages/db/src/journal/call-holds.ts', exported: 'CallHolds' };
 const commit = { module: `${WORKER}/journal.ts`, exported: 'Journal', method: 'write', when: 'after' } as const;
 
 /** In the order in which a call comes by them. */

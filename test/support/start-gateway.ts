@@ -20,6 +20,8 @@ export interface GatewayOptions {
   readonly demo?: boolean;
   /** A folder that outlives the gateway; default: a new one that goes with it. */
   readonly dataFolder?: string;
+  /** A program that starts a gateway, in place of the gateway's own. */
+  readonly main?: string;
 }
 
 export interface Exit {
@@ -55,7 +57,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   const launched = await launch(options);
   try {
     const ready = await waitForReadyLine(launched);
-    return running(launched, ready);
+    return running(launched, ready, options.environment?.['POSTERN_ADMIN_TOKEN']);
   } catch (error) {
     await launched.close();
     throw error;
@@ -91,7 +93,7 @@ async function launch(options: GatewayOptions): Promise<Launched> {
   const folder = await temporaryFolder();
   const dataFolder = options.dataFolder ?? path.join(folder.path, 'data');
   const environment = await environmentOf(options, folder, dataFolder);
-  const child = spawn(process.execPath, [MAIN, ...(options.demo ? ['--demo'] : [])], {
+  const child = spawn(process.execPath, [options.main ?? MAIN, ...(options.demo ? ['--demo'] : [])], {
     cwd: folder.path,
     env: environment,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -167,7 +169,11 @@ async function waitForReadyLine({ child, exited, stdout, stderr }: Launched): Pr
   }
 }
 
-function running({ child, dataFolder, exited, stdout, stderr, close }: Launched, ready: Ready): RunningGateway {
+function running(
+  { child, dataFolder, exited, stdout, stderr, close }: Launched,
+  ready: Ready,
+  adminToken: string | undefined,
+): RunningGateway {
   return {
     ...ready,
     dataFolder,
@@ -176,7 +182,7 @@ function running({ child, dataFolder, exited, stdout, stderr, close }: Launched,
     stdout,
     stderr,
     get adminToken() {
-      return readFileSync(path.join(dataFolder, 'admin-token'), 'utf8').trim();
+      return adminToken ?? readFileSync(path.join(dataFolder, 'admin-token'), 'utf8').trim();
     },
     kill: async (signal) => {
       child.kill(signal);
