@@ -3,7 +3,7 @@ export interface AuditSummaryTables {
   audit_blocks: AuditBlockRow;
   audit_block_terms: { log: number; block: number; field: number; terms: Uint8Array };
   audit_spans: AuditSpanRow;
-  audit_span_terms: { log: number; bucket: number; span: number; terms: Uint8Array };
+  audit_span_terms: AuditSpanTermsRow;
 }
 
 /** Entries `block * 1,024` up to the next block. Times are null where nothing is known of them. */
@@ -20,6 +20,14 @@ export interface AuditSpanRow {
   span: number;
   at_min: number | null;
   at_max: number | null;
-  /** A bit for each block of which the span's terms do not tell. */
+}
+
+/** What of a span lies in one bucket; `repositories/audit-span-terms.ts` reads it. */
+export interface AuditSpanTermsRow {
+  log: number;
+  bucket: number;
+  span: number;
+  /** A bit for each block of which nothing is told here. */
   untold: number;
+  terms: Uint8Array;
 }

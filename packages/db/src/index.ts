@@ -3,6 +3,7 @@ export { type ImportProgress, type ImportReport, importDatabase } from './import
 export type { CallJournalOptions, CountingCallJournal } from './journal/create-call-journal.ts';
 export type { JournalStats } from './journal/journal-queue.ts';
 export { createMemoryStores, type MemoryStoresOptions } from './memory/create-memory-stores.ts';
+export { createMemoryEventRelay } from './memory/event-relay.ts';
 export { createMemoryRateLimits } from './memory/rate-limits.ts';
 export { MIGRATIONS, migrate } from './migrate.ts';
 export { type DatabasePlace, migrateDatabase, readMissingSteps } from './migrate-database.ts';

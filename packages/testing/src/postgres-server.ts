@@ -96,7 +96,9 @@ export async function startPostgresServer({ durable = false }: PostgresServerOpt
     child.kill(signal);
     if (signal === 'SIGKILL') for (const pid of children) send(pid, signal);
     await ended;
-    if (signal === 'SIGKILL') await removeSegment(site.data);
+    if (signal !== 'SIGKILL') return;
+    await untilDead(children);
+    await removeSegment(site.data);
   }
 
   async function close(): Promise<void> {
@@ -241,6 +243,15 @@ async function childrenOf(parent: number): Promise<readonly number[]> {
     .split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number));
   return pairs.filter(([, ppid]) => ppid === parent).map(([pid]) => pid as number);
+}
+
+/** They are nobody's children any more, so that nobody tells of their end. What has ended and is not buried yet is dead as well. */
+async function untilDead(pids: readonly number[]): Promise<void> {
+  for (;;) {
+    const { stdout } = await run('ps', ['-A', '-o', 'pid=,stat=']);
+    const alive = stdout.split('\n').filter((line) => !/\d\s+Z/.test(line));
+    if (!alive.some((line) => pids.includes(Number.parseInt(line, 10)))) return;
+  }
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {

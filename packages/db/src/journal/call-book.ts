@@ -61,6 +61,11 @@ export class CallBook {
     return this.#lease.held;
   }
 
+  /** The row of the lease was changed outside of all transactions; unless it is not that lease any more. */
+  leaseIs(held: HeldLease): void {
+    this.#lease.is(held);
+  }
+
   /** Whether the batch would change the lease. */
   isLeaseDue({ now, kinds }: JournalBatch): boolean {
     return (this.#lease.number > 0 || kinds.includes(INTENT)) && this.#lease.isDue(now);

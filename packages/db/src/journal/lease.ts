@@ -42,6 +42,11 @@ export class Lease {
     return this.#held;
   }
 
+  /** As it was made outside of transactions. */
+  is(held: HeldLease): void {
+    if (this.#held?.lease === held.lease) this.#held = held;
+  }
+
   /** There is none, a third of it is used up, or much was written under it. */
   isDue(now: number): boolean {
     if (this.#held === undefined || this.#entries >= ENTRIES_MAX) return true;

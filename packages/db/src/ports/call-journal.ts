@@ -107,7 +107,8 @@ export interface CallSettlement {
  * Obligations on implementers:
  * - `commitIntent` resolves only when the entry is durable, recovery would find it open, and the conditions held and took effect in
  *   the same commit; it rejects with `IntentRefused` when one did not hold, and with `DbError` `unavailable` when nothing can be
- *   stored; then nothing of it is stored or ever will be. Other calls of the same commit stand. Of equal calls at once, also in one
+ *   stored; then nothing of it is stored or ever will be, but for one whose commit was made and its answer lost: the journal closes
+ *   that as `not_sent` as soon as it knows, and else recovery does. Other calls of the same commit stand. Of equal calls at once, also in one
  *   commit and of several processes, exactly one takes a claim. Time is judged by the journal's clock.
  * - `recordOutcome` and `recordRefusal` never block and never throw. What cannot be written is kept and tried again, in order.
  *   While more than `spoolMax` (256, or the tenant's own `auditSpool`) of a tenant wait after a failed write, `commitIntent` of that tenant rejects. Sealed answers that

@@ -109,7 +109,10 @@ export interface ClaimsPort {
     requestId: string,
     nowMs: number,
   ): Promise<ClaimRecord | undefined>;
-  /** Newest first. By `state` as it reads at `nowMs`. Answers come without their bytes. */
+  /**
+   * Newest first. By `state` as it reads at `nowMs`. Answers come without their bytes. What a page costs is bounded: of filters that match
+   * few, one may hold fewer claims than asked for, or none, and end with a `nextCursor`. Only a page without one is the last.
+   */
   list(
     tenant: string,
     filter: { readonly state?: ClaimState; readonly agent?: string; readonly integration?: string },

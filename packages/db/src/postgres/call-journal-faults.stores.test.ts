@@ -123,6 +123,46 @@ describe('a connection that breaks during a commit', () => {
     });
   });
 
+  test.each([
+    ['its first', []],
+    ['a later', ['r-0']],
+  ])(
+    'a commit with %s batch that reaches the server long after it was given up changes nothing',
+    async (_name, before) => {
+      for (const requestId of before) await journal.commitIntent(intentOf(requestId));
+      const cut = proxy.cutAt('r-1', 'late');
+      await expect(journal.commitIntent(intentOf('r-1'))).rejects.toMatchObject(unavailable);
+      await cut;
+      // Asks what became of it, and adds nothing to the log.
+      await vi.waitFor(() => journal.recover(), { timeout: 10_000 });
+      await proxy.deliver();
+      expect((await logged()).map(([, requestId]) => requestId)).toEqual(before);
+      await journal.commitIntent(intentOf('r-2'));
+      for (const requestId of [...before, 'r-2']) journal.recordOutcome(outcomeOf(requestId));
+      await journal.flush();
+      const outcomes = countOutcomes(await readLog(direct.repositories));
+      expect(outcomes).toEqual(new Map([...before, 'r-2'].map((requestId) => [requestId, 1])));
+    },
+  );
+
+  test('a batch with a record that cannot be stored is in doubt like any other', async () => {
+    const cut = proxy.cutAt('commit\0', 'unanswered');
+    const intents = Promise.allSettled([
+      journal.commitIntent(intentOf('r-1')),
+      journal.commitIntent(intentOf('r-bad', { at: 0.5 })),
+    ]);
+    journal.recordRefusal({ at: 1, tenant: 'acme', type: 'denied', requestId: 'r-denied' });
+    for (const result of await intents) expect(result).toMatchObject({ status: 'rejected', reason: unavailable });
+    await cut;
+    await vi.waitFor(async () => expect((await logged()).length).toBe(3), { timeout: 10_000 });
+    await untilAllIsStored();
+    expect(await logged()).toEqual([
+      ['intent', 'r-1', ''],
+      ['denied', 'r-denied', ''],
+      ['outcome', 'r-1', 'not_sent'],
+    ]);
+  });
+
   test('what such a call took is given back: key, grant and approval', async () => {
     const { approvalId, grantId } = await grantFor(direct, { kind: 'once', expiresAt: 90_000_000 });
     const conditions = { claim: takeOf(), grant: { id: grantId } };

@@ -12,6 +12,7 @@ export const POSTGRES_CAPABILITIES: EngineCapabilities = {
   // No text of PostgreSQL holds a NUL, though JSON text may name one.
   jsonText: (column) => `replace(${column}, '\\u0000', '\\ufffd')`,
   isJson: (column) => `pg_input_is_valid(${column}, 'jsonb')`,
+  bytesContain: (bytes, sought) => `position(${sought} in ${bytes}) > 0`,
   clockMs: '(floor(extract(epoch from clock_timestamp()) * 1000)::bigint)',
   inByteOrder,
   rowSecurity,

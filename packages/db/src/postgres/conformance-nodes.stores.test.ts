@@ -1,7 +1,9 @@
-import { describe } from 'vitest';
+import { afterAll, describe } from 'vitest';
 import { describeNodePorts } from '../conformance/nodes.ts';
-import { makePostgresHarness } from './postgres-harness.fixture.ts';
+import { closePostgresHarnesses, makePostgresHarness } from './postgres-harness.fixture.ts';
 
 describe('PostgreSQL', () => {
+  afterAll(closePostgresHarnesses);
+
   describeNodePorts(() => makePostgresHarness());
 });

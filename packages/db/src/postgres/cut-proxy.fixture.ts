@@ -7,6 +7,8 @@ export type Cut =
   | 'lost'
   /** The server gets it and answers; the answer is lost. */
   | 'unanswered'
+  /** It reaches the server when `deliver` is called, long after the client is gone. */
+  | 'late'
   /** It never reaches the server, which still believes that the client is there, with all locks that it has. */
   | 'lost and held';
 
@@ -18,6 +20,8 @@ export interface CutProxy {
   /** From here on no connection is let through, and all that are there are cut. */
   close(): void;
   open(): void;
+  /** What is late comes; resolves when the server has done it, or has ended the connection. */
+  deliver(): Promise<void>;
   /** Ends connections that were held. */
   letGo(): void;
   end(): Promise<void>;
@@ -29,6 +33,7 @@ interface Site {
   readonly target: URL;
   readonly sockets: Set<Socket>;
   readonly held: Set<Socket>;
+  late: (() => Promise<void>) | undefined;
 }
 
 /** A way to a server that can be cut where it hurts. */
@@ -39,6 +44,7 @@ export async function startCutProxy(serverUrl: string): Promise<CutProxy> {
     target: new URL(serverUrl),
     sockets: new Set(),
     held: new Set(),
+    late: undefined,
   };
   const listener = createServer((client) => {
     if (site.isOpen) join(client, site);
@@ -61,6 +67,7 @@ export async function startCutProxy(serverUrl: string): Promise<CutProxy> {
     open() {
       site.isOpen = true;
     },
+    deliver: async () => site.late?.(),
     letGo() {
       for (const socket of site.held) socket.destroy();
       site.held.clear();
@@ -103,7 +110,15 @@ function join(client: Socket, site: Site): void {
       client.destroy();
       done();
     };
-    if (cut === 'lost and held') site.held.add(server);
+    if (cut === 'lost and held' || cut === 'late') site.held.add(server);
+    if (cut === 'late') {
+      site.late = async () => {
+        if (server.destroyed) return;
+        const answered = new Promise((resolve) => server.once('data', resolve).once('close', resolve));
+        server.write(data);
+        await answered;
+      };
+    }
     if (cut !== 'unanswered') return cutClient();
     server.once('data', cutClient);
     server.write(data);

@@ -3,6 +3,8 @@ import pg from 'pg';
 import { afterAll, expect, test } from 'vitest';
 import { INSTANCE_SCOPE } from '../client.ts';
 import { countOutcomes, intentOf, outcomeOf } from '../conformance/journal-calls.ts';
+import { DbError } from '../ports/db-error.ts';
+import { createPostgresCallJournal } from './call-journal.ts';
 import { makePostgresJournalHarness } from './journal-harness.fixture.ts';
 import { closePostgresHarnesses } from './postgres-harness.fixture.ts';
 
@@ -48,6 +50,18 @@ test('recovery finds what is open among many entries, though the server believes
     expect(await points.selectFrom('open_intents').selectAll().execute()).toEqual([]);
   } finally {
     await superuser.end();
+    await harness.close();
+  }
+});
+
+test('a journal is made only on a client of openPostgres, for a node and a boot with a name', async () => {
+  const harness = await makePostgresJournalHarness();
+  try {
+    const options = { node: 'one', boot: 'a', now: () => 1_000 };
+    expect(() => createPostgresCallJournal({ ...harness.client }, options)).toThrow(DbError);
+    expect(() => createPostgresCallJournal(harness.client, { ...options, node: '' })).toThrow(DbError);
+    expect(() => createPostgresCallJournal(harness.client, { ...options, boot: '' })).toThrow(DbError);
+  } finally {
     await harness.close();
   }
 });

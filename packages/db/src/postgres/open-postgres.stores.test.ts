@@ -98,7 +98,7 @@ describe('opening a PostgreSQL database', () => {
     for (const name of ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']) {
       expect(await read(name)).toBe('5s');
     }
-    expect(await read('transaction_timeout')).toBe('15s');
+    expect(await read('transaction_timeout')).toBe('10s');
   });
 
   test('tells what of the role weakens the second wall', async () => {

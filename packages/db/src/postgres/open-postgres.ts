@@ -45,9 +45,10 @@ export async function openPostgres(options: PostgresOptions): Promise<DbClient> 
   const { default: pg } = await import('pg');
   const settings: LaneSettings = {
     ...{ url, connectionsMax: 1, waitMs, statementMs: waitMs, lockMs: waitMs },
-    transactionMs: transactionMs + 2 * waitMs,
+    // A lock is waited for, and then the statement runs.
+    transactionMs: 2 * waitMs,
   };
-  const lanes = openLanes(pg.Pool, settings, poolMax);
+  const lanes = openLanes(pg.Pool, settings, { transactionMs, poolMax });
   const client = createClient(lanes, transactionMs);
   const migrating = () => {
     const lane = openLane(pg.Pool, { ...settings, statementMs: MIGRATION_MS, lockMs: MIGRATION_MS, transactionMs: 0 });
@@ -70,7 +71,11 @@ interface Lanes {
   readonly transactions: ConnectionLane;
 }
 
-function openLanes(PoolOfDriver: typeof Pool, settings: LaneSettings, poolMax: number): Lanes {
+function openLanes(
+  PoolOfDriver: typeof Pool,
+  settings: LaneSettings,
+  { transactionMs, poolMax }: { transactionMs: number; poolMax: number },
+): Lanes {
   const rest = Math.max(poolMax, POOL_MAX_LEAST) - 1;
   const lists = Math.max(1, Math.floor(rest / 4));
   const writes = Math.max(1, Math.floor(rest / 3));
@@ -80,7 +85,7 @@ function openLanes(PoolOfDriver: typeof Pool, settings: LaneSettings, poolMax: n
     lists: openLane(PoolOfDriver, { ...settings, ...patient, connectionsMax: lists }),
     writes: openLane(PoolOfDriver, { ...settings, connectionsMax: writes }),
     // One: transactions exclude each other anyway, and those that wait need no connection for it.
-    transactions: openLane(PoolOfDriver, settings),
+    transactions: openLane(PoolOfDriver, { ...settings, transactionMs: transactionMs + 2 * settings.waitMs }),
   };
 }
 

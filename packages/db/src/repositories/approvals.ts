@@ -66,7 +66,7 @@ function createApprovalReads(dbClient: DbClient): ReadsPort {
       const before = decodeTimeCursor(LIST, page.cursor);
       const count = rowsToRead(page);
       const rows: ApprovalSummaryRow[] = [];
-      for (const reads of readingsOf(status, page.nowMs)) {
+      for (const reads of readingsOf(status, page.nowMs, agent === undefined)) {
         let query = selectSummaries(dbClient.lists(tenant)).where('p.tenant', '=', tenant);
         if (reads !== undefined) query = query.where(reads);
         if (agent !== undefined) query = query.where('p.agent', '=', agent);
@@ -94,31 +94,35 @@ function createApprovalReads(dbClient: DbClient): ReadsPort {
   };
 }
 
-/** How a status that is asked for is stored: each condition has an index of its own. The same judgement as `approvalStatusOf`. */
-function readingsOf(status: ApprovalStatus | undefined, nowMs: number) {
+/**
+ * How a status that is asked for is stored: each condition has an index of its own, which an agent's own approvals are fewer than. The same
+ * judgement as `approvalStatusOf`.
+ */
+function readingsOf(status: ApprovalStatus | undefined, nowMs: number, isByIndex: boolean) {
+  const stored = sql.raw(isByIndex ? 'p.status' : "p.status || ''");
   const isOwned = sql<boolean>`coalesce(l.lease_until, 0) > ${nowMs}`;
   switch (status) {
     case undefined:
       return [undefined];
     case 'pending':
-      return [sql<boolean>`p.status = 'pending' and p.expires_at > ${nowMs}`];
+      return [sql<boolean>`${stored} = 'pending' and p.expires_at > ${nowMs}`];
     case 'approved':
-      return [sql<boolean>`p.status = 'approved' and p.execute_until > ${nowMs}`];
+      return [sql<boolean>`${stored} = 'approved' and p.execute_until > ${nowMs}`];
     case 'expired':
       return [
-        sql<boolean>`p.status = 'expired'`,
-        sql<boolean>`p.status = 'pending' and p.expires_at <= ${nowMs}`,
-        sql<boolean>`p.status = 'approved' and p.execute_until <= ${nowMs}`,
+        sql<boolean>`${stored} = 'expired'`,
+        sql<boolean>`${stored} = 'pending' and p.expires_at <= ${nowMs}`,
+        sql<boolean>`${stored} = 'approved' and p.execute_until <= ${nowMs}`,
       ];
     case 'executing':
-      return [sql<boolean>`p.status = 'executing' and ${isOwned}`];
+      return [sql<boolean>`${stored} = 'executing' and ${isOwned}`];
     case 'unknown':
-      return [sql<boolean>`p.status = 'unknown'`, sql<boolean>`p.status = 'executing' and not ${isOwned}`];
+      return [sql<boolean>`${stored} = 'unknown'`, sql<boolean>`${stored} = 'executing' and not ${isOwned}`];
     case 'denied':
     case 'cancelled':
     case 'executed':
     case 'failed':
-      return [sql<boolean>`p.status = ${status}`];
+      return [sql<boolean>`${stored} = ${status}`];
   }
 }
 

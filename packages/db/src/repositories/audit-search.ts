@@ -2,13 +2,13 @@ import type { DbClient } from '../client.ts';
 import { decodeNumberCursor, rowsToRead } from '../page.ts';
 import type { AuditQuery } from '../ports/audit.ts';
 import { AUDIT_LIST, type EntriesSelect, type FoundEntry, selectEntries, whereMatching } from './audit-conditions.ts';
-import { padded, readEnds, type SummaryRows, summaryRows } from './audit-summary-rows.ts';
+import { padded, readEnds, summaryRows } from './audit-summary-rows.ts';
 import { BLOCK_ENTRIES, TERM_FIELDS, unpackWords } from './audit-terms.ts';
-import { type AskedTerm, type CandidateBlock, candidateBlocks, termsOf, type WalkedLog } from './audit-walk.ts';
+import { type AskedTerm, type Candidate, candidatesOf, termsOf, type WalkedLog } from './audit-walk.ts';
 
 /** What one page may cost at most, beside what the spans tell. */
 export interface SearchBounds {
-  /** Entries that are read because no summary tells of them. */
+  /** Entries that are tried. */
   readonly entriesMax: number;
   /** Blocks whose terms are read. */
   readonly blocksMax: number;
@@ -58,8 +58,6 @@ export async function searchEntries(
   return { rows };
 }
 
-type Batch = readonly [CandidateBlock, ...CandidateBlock[]];
-
 interface Stretch {
   /** Inclusive. */
   readonly from: number;
@@ -76,69 +74,79 @@ async function* partsOf(log: WalkedLog, query: AuditQuery, bounds: SearchBounds)
   if (end === log.oldest) return;
   const rest = { ...log, end };
   let { entriesMax: entriesLeft, blocksMax: blocksLeft } = bounds;
-  for await (const blocks of batchesOf(candidateBlocks(rest, query))) {
-    blocksLeft -= blocks.filter(({ hasTerms }) => hasTerms).length;
-    if (blocksLeft < 0) return yield { searchedTo: stretchOf(rest, blocks[0]).to };
-    for (const part of await partsOfBlocks(rest, blocks, termsOf(query))) {
-      if ('to' in part) entriesLeft -= part.to - part.from;
-      if ('to' in part && entriesLeft < 0) return yield { searchedTo: part.to };
+  for await (const batch of batchesOf(candidatesOf(rest, query))) {
+    blocksLeft -= batch.filter((candidate) => 'block' in candidate && candidate.hasTerms).length;
+    if (blocksLeft < 0) return yield { searchedTo: endOf(rest, batch[0] as Candidate) };
+    for (const part of await partsOfBatch(rest, batch, termsOf(query))) {
+      entriesLeft -= 'places' in part ? part.places.length : part.to - part.from;
+      if (entriesLeft < 0) return yield { searchedTo: 'places' in part ? (part.places[0] as number) + 1 : part.to };
       yield part;
     }
   }
 }
 
-/** Small batches first: often the newest few hold all that is wanted. */
-async function* batchesOf(blocks: AsyncIterable<CandidateBlock>): AsyncGenerator<Batch> {
-  let batch: CandidateBlock[] = [];
+/** Small batches first: often the newest few candidates lead to all that is wanted. */
+async function* batchesOf(candidates: AsyncIterable<Candidate>): AsyncGenerator<readonly Candidate[]> {
+  let batch: Candidate[] = [];
   let batches = 0;
-  for await (const block of blocks) {
-    batch.push(block);
+  for await (const candidate of candidates) {
+    batch.push(candidate);
     if (batch.length < (BLOCKS_AT_ONCE[batches] ?? BLOCKS_AT_ONCE_MAX)) continue;
-    yield batch as unknown as Batch;
+    yield batch;
     batch = [];
     batches += 1;
   }
-  if (batch.length > 0) yield batch as unknown as Batch;
+  if (batch.length > 0) yield batch;
 }
 
-/** What in some blocks may match, in their order. */
-async function partsOfBlocks(log: WalkedLog, blocks: Batch, terms: readonly AskedTerm[]): Promise<readonly Part[]> {
-  const tell = await readTerms(log.summaries, blocks, terms);
-  const parts: Part[] = [];
-  let places: number[] = [];
-  for (const candidate of blocks) {
-    const stretch = stretchOf(log, candidate);
-    const found = candidate.hasTerms ? tell(candidate.block) : undefined;
-    if (found !== undefined) {
-      places.push(...found.filter((place) => place >= stretch.from && place < stretch.to));
-      continue;
-    }
-    if (places.length > 0) parts.push({ places });
-    places = [];
-    parts.push(stretch);
+/** Stretches and places, in the order of the candidates. */
+async function partsOfBatch(
+  log: WalkedLog,
+  batch: readonly Candidate[],
+  terms: readonly AskedTerm[],
+): Promise<readonly (Stretch | { readonly places: readonly number[] })[]> {
+  const tell = await readTerms(log, batch, terms);
+  const parts: (Stretch | { readonly places: number[] })[] = [];
+  const addPlaces = (places: readonly number[]) => {
+    const last = parts.at(-1);
+    if (last !== undefined && 'places' in last) last.places.push(...places);
+    else if (places.length > 0) parts.push({ places: [...places] });
+  };
+  for (const candidate of batch) {
+    const found = 'places' in candidate ? candidate : tell(candidate);
+    if ('places' in found) addPlaces(found.places.filter((place) => place >= log.oldest && place < log.end));
+    else parts.push(found);
   }
-  if (places.length > 0) parts.push({ places });
   return parts;
 }
+
+type CandidateBlock = Exclude<Candidate, { readonly places: readonly number[] }>;
 
 function stretchOf({ oldest, end }: WalkedLog, { block }: CandidateBlock): Stretch {
   return { from: Math.max(oldest, block * BLOCK_ENTRIES), to: Math.min(end, (block + 1) * BLOCK_ENTRIES) };
 }
 
-/** Tells the places in a block at which all the terms stand, the newest first; undefined where it is not known. */
+/** The place behind the newest that the candidate may lead to. */
+function endOf(log: WalkedLog, candidate: Candidate): number {
+  return 'places' in candidate ? (candidate.places[0] as number) + 1 : stretchOf(log, candidate).to;
+}
+
+/** Tells the places in a block at which all the terms stand, the newest first; where that is not known, all of it. */
 async function readTerms(
-  summaries: SummaryRows,
-  blocks: readonly CandidateBlock[],
+  log: WalkedLog,
+  batch: readonly Candidate[],
   terms: readonly AskedTerm[],
-): Promise<(block: number) => readonly number[] | undefined> {
-  const told = blocks.filter(({ hasTerms }) => hasTerms).map(({ block }) => block);
-  if (told.length === 0) return () => undefined;
+): Promise<(candidate: CandidateBlock) => Stretch | { readonly places: readonly number[] }> {
+  const blocks = batch.flatMap((each) => ('block' in each && each.hasTerms ? [each.block] : []));
+  if (blocks.length === 0) return (candidate) => stretchOf(log, candidate);
   const fields = terms.map(({ field }) => field);
-  const rows = await summaries.blockTerms(padded(told, BLOCKS_AT_ONCE), fields);
+  const rows = await log.summaries.blockTerms(padded(blocks, BLOCKS_AT_ONCE), fields);
   const byPlace = new Map(rows.map((row) => [keyOf(row.block, row.field), unpackWords(row.terms)]));
-  return (block) => {
+  return (candidate) => {
+    const { block } = candidate;
     const columns = terms.map(({ field, term }) => ({ term, words: byPlace.get(keyOf(block, field)) }));
-    return columns.every(isWhole) ? placesIn(columns).map((place) => block * BLOCK_ENTRIES + place) : undefined;
+    if (!columns.every(isWhole)) return stretchOf(log, candidate);
+    return { places: placesIn(columns).map((place) => block * BLOCK_ENTRIES + place) };
   };
 }
 

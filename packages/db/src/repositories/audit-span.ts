@@ -1,68 +1,81 @@
-import { setImmediate } from 'node:timers/promises';
 import type { AuditBlockRow, AuditSpanRow } from '../audit-tables.ts';
 import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
+import { packSpanTerms, toStanding } from './audit-span-terms.ts';
 import { type SummaryRows, summaryRows } from './audit-summary-rows.ts';
-import { BUCKETS, bucketOf, NO_TERM, packWords, SPAN_BLOCKS, TERM_FIELDS, unpackWords } from './audit-terms.ts';
+import { BLOCK_ENTRIES, BUCKETS, bucketOf, NO_TERM, SPAN_BLOCKS, TERM_FIELDS, unpackWords } from './audit-terms.ts';
 
 /** Rows of one statement. */
 const ROWS_AT_ONCE = 32;
 
-/** Makes the rows of a span from those of its blocks. The span's own row comes last: from there on it counts. */
+/** Makes the rows of a span from those of its blocks. The span's own row comes last: by it one sees what is done. */
 export async function summariseSpan(dbClient: DbClient, log: number, span: number): Promise<void> {
   const rows = summaryRows(dbClient, INSTANCE_SCOPE, log);
   const first = span * SPAN_BLOCKS;
   const blocks = await rows.blocks(first, first + SPAN_BLOCKS - 1);
-  const { blocksOfTerm, untold } = await gatherTerms(rows, first);
-  await setImmediate();
-  const buckets = packBuckets(blocksOfTerm).map((terms, bucket) => ({ log, bucket, span, terms }));
+  const { columns, untold } = await readColumns(rows, first);
+  const buckets = bucketsOf(columns);
   const writes = dbClient.writes(INSTANCE_SCOPE);
-  for (let index = 0; index < BUCKETS; index += ROWS_AT_ONCE) {
+  for (let bucket = 0; bucket < BUCKETS; bucket += ROWS_AT_ONCE) {
+    // All of them, also those in which nothing lies: a row that is missing must not look like one of these.
+    const some = buckets.slice(bucket, bucket + ROWS_AT_ONCE).map((standings) => packSpanTerms(standings.sort()));
     await writes
       .insertInto('audit_span_terms')
-      .values(buckets.slice(index, index + ROWS_AT_ONCE))
+      .values(some.map((terms, index) => ({ log, bucket: bucket + index, span, untold, terms })))
       .onConflict((conflict) => conflict.doNothing())
       .execute();
   }
   await writes
     .insertInto('audit_spans')
-    .values({ log, span, ...timesOf(blocks), untold })
+    .values({ log, span, ...timesOf(blocks) })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
 }
 
-interface SpanTerms {
-  /** A bit for each block in which the term stands. */
-  readonly blocksOfTerm: ReadonlyMap<number, number>;
-  /** A bit for each block whose terms are not known. */
-  readonly untold: number;
+/** Terms of consecutive entries. */
+interface Column {
+  readonly firstPlace: number;
+  readonly terms: Uint32Array;
 }
 
-/** Block by block: a span has so many terms that the event loop would be held up by all at once. */
-async function gatherTerms(rows: SummaryRows, first: number): Promise<SpanTerms> {
-  const blocksOfTerm = new Map<number, number>();
-  const fields = TERM_FIELDS.map((_name, field) => field);
+/** Block by block: so the event loop has its turn between them. `untold` has a bit for each block whose terms are not known. */
+async function readColumns(
+  rows: SummaryRows,
+  first: number,
+): Promise<{ readonly columns: readonly Column[]; readonly untold: number }> {
+  const columns: Column[] = [];
   let untold = 0;
   for (let index = 0; index < SPAN_BLOCKS; index++) {
-    const bit = (1 << index) >>> 0;
-    const columns = await rows.blockTerms([first + index], fields);
-    if (columns.length < fields.length) untold += bit;
-    for (const { terms } of columns) {
-      for (const term of unpackWords(terms)) {
-        if (term !== NO_TERM) blocksOfTerm.set(term, ((blocksOfTerm.get(term) ?? 0) | bit) >>> 0);
-      }
-    }
+    const found = await rows.blockTerms([first + index], FIELDS);
+    if (found.length < FIELDS.length) untold += 2 ** index;
+    else columns.push(...found.map((row) => ({ firstPlace: index * BLOCK_ENTRIES, terms: unpackWords(row.terms) })));
   }
-  return { blocksOfTerm, untold };
+  return { columns, untold };
 }
 
-/** All of them, also those in which nothing lies: a row that is missing must not look like one of these. */
-function packBuckets(blocksOfTerm: ReadonlyMap<number, number>): readonly Uint8Array[] {
-  const terms = Array.from({ length: BUCKETS }, (): number[] => []);
-  for (const term of blocksOfTerm.keys()) terms[bucketOf(term)]?.push(term);
-  return terms.map((bucket) => {
-    bucket.sort((left, right) => left - right);
-    return packWords(bucket.flatMap((term) => [term, blocksOfTerm.get(term) ?? 0]));
+const FIELDS = TERM_FIELDS.map((_name, field) => field);
+
+/** What stands where, by bucket, not sorted yet: that is done with a few at a time. */
+function bucketsOf(columns: readonly Column[]): readonly Float64Array[] {
+  const counts = new Uint32Array(BUCKETS);
+  eachStanding(columns, (bucket) => {
+    counts[bucket] = (counts[bucket] ?? 0) + 1;
   });
+  const buckets = Array.from(counts, (count) => new Float64Array(count));
+  eachStanding(columns, (bucket, term, place) => {
+    const left = (counts[bucket] ?? 0) - 1;
+    counts[bucket] = left;
+    (buckets[bucket] as Float64Array)[left] = toStanding(term, place);
+  });
+  return buckets;
+}
+
+function eachStanding(columns: readonly Column[], visit: (bucket: number, term: number, place: number) => void): void {
+  for (const { firstPlace, terms } of columns) {
+    for (let index = 0; index < terms.length; index++) {
+      const term = terms[index] as number;
+      if (term !== NO_TERM) visit(bucketOf(term), term, firstPlace + index);
+    }
+  }
 }
 
 /** Not known where those of a block are not. */

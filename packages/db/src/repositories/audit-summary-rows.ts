@@ -1,7 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { AuditBlockRow, AuditSpanRow } from '../audit-tables.ts';
+import type { AuditBlockRow, AuditSpanRow, AuditSpanTermsRow } from '../audit-tables.ts';
 import { type DbClient, INSTANCE_SCOPE, type TenantScope } from '../client.ts';
 import type { Tables } from '../tables.ts';
+import { bucketOf, packWords } from './audit-terms.ts';
 
 /** The places that a log holds, from and to; both are held. */
 export interface LogEnds {
@@ -57,41 +58,41 @@ function endOf(end: 'min' | 'max'): RawBuilder<number | null> {
   return sql`(select ${sql.raw(end)}(e.seq) from audit_entries e where e.log = audit_logs.log)`;
 }
 
-/** Summaries of one log, as a tenant or the whole instance sees them. */
+/** Summaries of one log, as a tenant or the whole instance sees them. All ranges with both their ends, in no order. */
 export interface SummaryRows {
-  /** The newest first, from `span` down, `limit` of them. */
-  spansDown(span: number, limit: number): Promise<readonly AuditSpanRow[]>;
-  /** Of the spans from `first` to `last` those in whose bucket something lies. */
-  spanTerms(bucket: number, first: number, last: number): Promise<readonly SpanTermsRow[]>;
-  /** From `first` to `last`. */
+  spans(first: number, last: number): Promise<readonly AuditSpanRow[]>;
+  /** What the spans tell of a term; `terms` is null where it stands nowhere in the span. */
+  spanTerms(term: number, first: number, last: number): Promise<readonly SpanTermsRow[]>;
   blocks(first: number, last: number): Promise<readonly AuditBlockRow[]>;
   blockTerms(blocks: readonly number[], fields: readonly number[]): Promise<readonly BlockTermsRow[]>;
 }
 
-export type SpanTermsRow = Pick<Tables['audit_span_terms'], 'span' | 'terms'>;
+export type SpanTermsRow = Pick<AuditSpanTermsRow, 'span' | 'untold'> & { readonly terms: Uint8Array | null };
 export type BlockTermsRow = Pick<Tables['audit_block_terms'], 'block' | 'field' | 'terms'>;
 
 export function summaryRows(dbClient: DbClient, scope: TenantScope, log: number): SummaryRows {
   const lists = dbClient.lists(scope);
+  const contains = sql.raw<boolean>(dbClient.capabilities.bytesContain('t.terms', 'sought.term'));
   return {
-    spansDown: (span, limit) =>
+    spans: (first, last) =>
       lists
         .selectFrom('audit_spans')
         .selectAll()
         .where('log', '=', log)
-        .where('span', '<=', span)
-        .orderBy('span', 'desc')
-        .limit(limit)
-        .execute(),
-    spanTerms: (bucket, first, last) =>
-      lists
-        .selectFrom('audit_span_terms')
-        .select(['span', 'terms'])
-        .where('log', '=', log)
-        .where('bucket', '=', bucket)
         .where('span', '>=', first)
         .where('span', '<=', last)
         .execute(),
+    async spanTerms(term, first, last) {
+      const { bytesType } = dbClient.capabilities;
+      // Most spans hold most terms not: their bytes need not come.
+      const { rows } = await sql<SpanTermsRow>`
+        with sought (term) as (select cast(${packWords([term])} as ${sql.raw(bytesType)}))
+        select t.span, t.untold, case when ${contains} then t.terms end as terms from audit_span_terms t, sought
+        where t.log = ${log} and t.bucket = ${bucketOf(term)} and t.span >= ${first} and t.span <= ${last}`.execute(
+        lists,
+      );
+      return rows;
+    },
     blocks: (first, last) =>
       lists
         .selectFrom('audit_blocks')

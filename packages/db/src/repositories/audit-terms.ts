@@ -56,22 +56,3 @@ export function unpackWords(bytes: Uint8Array): Uint32Array {
     view.getUint32(index * WORD_BYTES, true),
   );
 }
-
-/**
- * What a bucket of a span holds of a term: a bit for each block in which it stands. `bytes` is pairs of a term and its blocks, in the
- * order of the terms.
- */
-export function blocksOf(bytes: Uint8Array, term: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const pairBytes = 2 * WORD_BYTES;
-  let low = 0;
-  let high = Math.floor(bytes.byteLength / pairBytes) - 1;
-  while (low <= high) {
-    const middle = (low + high) >>> 1;
-    const found = view.getUint32(middle * pairBytes, true);
-    if (found === term) return view.getUint32(middle * pairBytes + WORD_BYTES, true);
-    if (found < term) low = middle + 1;
-    else high = middle - 1;
-  }
-  return 0;
-}

@@ -1,7 +1,8 @@
 import type { AuditSpanRow } from '../audit-tables.ts';
 import type { AuditQuery } from '../ports/audit.ts';
+import { blocksOf, findTerm, type TermInSpan } from './audit-span-terms.ts';
 import type { SummaryRows } from './audit-summary-rows.ts';
-import { BLOCK_ENTRIES, blocksOf, bucketOf, SPAN_BLOCKS, TERM_FIELDS, termOf } from './audit-terms.ts';
+import { BLOCK_ENTRIES, SPAN_BLOCKS, SPAN_ENTRIES, TERM_FIELDS, termOf } from './audit-terms.ts';
 
 /** A value that is asked for. */
 export interface AskedTerm {
@@ -17,12 +18,12 @@ export function termsOf(query: AuditQuery): readonly AskedTerm[] {
   });
 }
 
-/** A block that may hold a match. */
-export interface CandidateBlock {
-  readonly block: number;
-  /** Its terms may tell which entries; false: each is to be read. */
-  readonly hasTerms: boolean;
-}
+/** Where a match may be. */
+export type Candidate =
+  /** In a block; `hasTerms`: its terms may tell at which places, else each entry is read. */
+  | { readonly block: number; readonly hasTerms: boolean }
+  /** At some places, the newest first. */
+  | { readonly places: readonly number[] };
 
 export interface WalkedLog {
   readonly summaries: SummaryRows;
@@ -31,83 +32,112 @@ export interface WalkedLog {
   readonly oldest: number;
 }
 
-/** Spans whose rows are read at once: few at first, for most of what is asked for is found soon. */
+/** Spans of which is read at once: few at first, for most of what is asked for is found soon. */
 const SPANS_AT_FIRST = 16;
 const SPANS_AT_ONCE = 256;
-
 /** All 32 bits. */
-const ALL_BLOCKS = -1;
+const ALL_BLOCKS = 0xffff_ffff;
 
 export const blockOf = (seq: number) => Math.floor(seq / BLOCK_ENTRIES);
 export const spanOf = (block: number) => Math.floor(block / SPAN_BLOCKS);
 
-/** The blocks that may hold a match, from the newest down: all of which no summary tells the contrary. */
-export async function* candidateBlocks(log: WalkedLog, query: AuditQuery): AsyncGenerator<CandidateBlock> {
+/** Where matches may be, from the newest down: wherever no summary tells the contrary. */
+export async function* candidatesOf(log: WalkedLog, query: AuditQuery): AsyncGenerator<Candidate> {
   const terms = termsOf(query);
-  const [newest, oldest] = [blockOf(log.end - 1), blockOf(log.oldest)];
-  const within = ({ block }: CandidateBlock) => block <= newest && block >= oldest;
-  let asked: AskedSpans = { lowest: Number.POSITIVE_INFINITY, spans: new Map() };
-  let atOnce = SPANS_AT_FIRST;
-  for (let span = spanOf(newest); span >= spanOf(oldest); span--) {
-    if (span < asked.lowest) {
-      asked = await askSpans(log.summaries, { span, limit: atOnce, terms, query });
-      atOnce = SPANS_AT_ONCE;
+  const oldest = spanOf(blockOf(log.oldest));
+  let asked: AskedSpans | undefined;
+  for (let span = spanOf(blockOf(log.end - 1)); span >= oldest; span--) {
+    if (asked === undefined || span < asked.first) {
+      const first = Math.max(oldest, span + 1 - (asked === undefined ? SPANS_AT_FIRST : SPANS_AT_ONCE));
+      asked = await askSpans(log.summaries, { first, last: span, terms, query });
     }
-    const blocks = asked.spans.get(span);
-    // Those of a span that is not summarised yet tell of themselves; so do those of any span when only a time is asked for.
-    if (blocks === undefined || (blocks !== 0 && terms.length === 0)) {
-      yield* (await blocksOfSpan(log.summaries, span, query)).filter(within);
+    if (!overlaps(asked.times.get(span), query)) continue;
+    const told = tellSpan(asked.terms.map((bySpan) => bySpan.get(span)));
+    if (told !== undefined && 'places' in told) {
+      yield* placesOfSpan(log, span, told.places);
+    } else if (told !== undefined && !isTimed(query)) {
+      yield* blocksDown(log, span, told.blocks).map((block) => ({ block, hasTerms: true }));
     } else {
-      yield* bitsDown(blocks)
-        .map((bit) => ({ block: span * SPAN_BLOCKS + bit, hasTerms: true }))
-        .filter(within);
+      // Its blocks tell of themselves when the span is not summarised, and when it tells only some of what is asked for.
+      yield* await blocksOfSpan(log, query, { span, bits: told?.blocks ?? ALL_BLOCKS });
     }
   }
 }
 
 interface AskedSpans {
-  /** From this one up all that there are of are in `spans`. */
-  readonly lowest: number;
-  /** A bit for each block that may hold a match. */
-  readonly spans: ReadonlyMap<number, number>;
+  readonly first: number;
+  readonly times: ReadonlyMap<number, AuditSpanRow>;
+  /** For each term that is asked for. */
+  readonly terms: readonly ReadonlyMap<number, ToldTerm>[];
+}
+
+interface ToldTerm {
+  readonly untold: number;
+  /** Undefined: it stands nowhere in the span. */
+  readonly found: TermInSpan | undefined;
 }
 
 interface SpanQuestion {
-  readonly span: number;
-  readonly limit: number;
+  readonly first: number;
+  readonly last: number;
   readonly terms: readonly AskedTerm[];
   readonly query: AuditQuery;
 }
 
-async function askSpans(summaries: SummaryRows, { span, limit, terms, query }: SpanQuestion): Promise<AskedSpans> {
-  const rows = await summaries.spansDown(span, limit);
-  const lowest = rows.length < limit ? Number.NEGATIVE_INFINITY : (rows.at(-1) as AuditSpanRow).span;
-  const inTime = rows.filter((row) => overlaps(row, query));
-  const spans = new Map(rows.map((row) => [row.span, 0]));
-  const [first, last] = [inTime.at(-1), inTime[0]];
-  if (first === undefined || last === undefined) return { lowest, spans };
-  const told = await Promise.all(terms.map(({ term }) => tellTerm(summaries, term, first.span, last.span)));
-  for (const { span: number, untold } of inTime) {
-    const blocks = told.reduce((all, bySpan) => all & (bySpan.get(number) ?? ALL_BLOCKS), ALL_BLOCKS);
-    spans.set(number, blocks | untold);
-  }
-  return { lowest, spans };
+async function askSpans(summaries: SummaryRows, question: SpanQuestion): Promise<AskedSpans> {
+  const { first, last, terms, query } = question;
+  const [times, ...told] = await Promise.all([
+    isTimed(query) ? summaries.spans(first, last) : [],
+    ...terms.map(async ({ term }) => {
+      const rows = await summaries.spanTerms(term, first, last);
+      return rows.map(({ span, untold, terms: bytes }) => {
+        return [span, { untold, found: bytes === null ? undefined : findTerm(bytes, term) }] as const;
+      });
+    }),
+  ]);
+  return { first, times: new Map(times.map((row) => [row.span, row])), terms: told.map((rows) => new Map(rows)) };
 }
 
-/** By span: a bit for each block in which the term stands. */
-async function tellTerm(summaries: SummaryRows, term: number, first: number, last: number) {
-  const rows = await summaries.spanTerms(bucketOf(term), first, last);
-  return new Map(rows.map(({ span, terms }) => [span, blocksOf(terms, term)]));
+/** Where all terms stand; undefined when nothing is known of one of them, or none is asked for. */
+function tellSpan(told: readonly (ToldTerm | undefined)[]): TermInSpan | undefined {
+  if (told.length === 0 || !told.every((each) => each !== undefined)) return undefined;
+  const untold = told.reduce((bits, each) => bits | each.untold, 0);
+  const found = told.map((each) => each.found ?? NOWHERE);
+  const blocks = found.reduce(
+    (bits, each) => bits & ('blocks' in each ? each.blocks : blocksOf(each.places)),
+    ALL_BLOCKS,
+  );
+  const lists = found.filter((each) => 'places' in each).map(({ places }) => places);
+  const [places, ...others] = lists;
+  if (untold !== 0 || places === undefined) return { blocks: blocks | untold };
+  const isIn = (place: number) => ((blocks >>> blockOf(place)) & 1) === 1;
+  return { places: places.filter((place) => isIn(place) && others.every((other) => other.includes(place))) };
 }
 
-async function blocksOfSpan(summaries: SummaryRows, span: number, query: AuditQuery): Promise<CandidateBlock[]> {
-  const first = span * SPAN_BLOCKS;
-  const rows = new Map((await summaries.blocks(first, first + SPAN_BLOCKS - 1)).map((row) => [row.block, row]));
-  const isTermless = termsOf(query).length === 0;
-  return bitsDown(ALL_BLOCKS)
-    .map((bit) => first + bit)
+const NOWHERE: TermInSpan = { places: [] };
+
+function placesOfSpan({ end, oldest }: WalkedLog, span: number, told: readonly number[]): Candidate[] {
+  const places = told.map((place) => span * SPAN_ENTRIES + place).filter((place) => place < end && place >= oldest);
+  return places.length === 0 ? [] : [{ places }];
+}
+
+async function blocksOfSpan(
+  log: WalkedLog,
+  query: AuditQuery,
+  { span, bits }: { readonly span: number; readonly bits: number },
+): Promise<Candidate[]> {
+  const blocks = blocksDown(log, span, bits);
+  const [last, first] = [blocks[0], blocks.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const rows = new Map((await log.summaries.blocks(first, last)).map((row) => [row.block, row]));
+  const isAskedFor = termsOf(query).length > 0;
+  return blocks
     .filter((block) => overlaps(rows.get(block), query))
-    .map((block) => ({ block, hasTerms: rows.has(block) && !isTermless }));
+    .map((block) => ({ block, hasTerms: isAskedFor && rows.has(block) }));
+}
+
+function isTimed({ from, to }: AuditQuery): boolean {
+  return from !== undefined || to !== undefined;
 }
 
 /** Whether entries of the time asked for may be there; of what is not known they may. */
@@ -116,9 +146,10 @@ function overlaps(row: Pick<AuditSpanRow, 'at_min' | 'at_max'> | undefined, { fr
   return (to === undefined || row.at_min < to) && (from === undefined || row.at_max >= from);
 }
 
-/** The numbers of the bits that are set, the highest first. */
-function bitsDown(bits: number): number[] {
-  return Array.from({ length: SPAN_BLOCKS }, (_, index) => SPAN_BLOCKS - 1 - index).filter(
-    (bit) => ((bits >>> bit) & 1) === 1,
-  );
+/** Those of a span's blocks whose bits are set, the newest first, as far as they are of interest. */
+function blocksDown({ end, oldest }: WalkedLog, span: number, bits: number): number[] {
+  return Array.from({ length: SPAN_BLOCKS }, (_, index) => SPAN_BLOCKS - 1 - index)
+    .filter((bit) => ((bits >>> bit) & 1) === 1)
+    .map((bit) => span * SPAN_BLOCKS + bit)
+    .filter((block) => block <= blockOf(end - 1) && block >= blockOf(oldest));
 }

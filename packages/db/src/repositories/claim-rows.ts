@@ -17,6 +17,7 @@ import {
   type ClaimState,
   type StoredAnswer,
 } from '../ports/claims.ts';
+import { DbError } from '../ports/db-error.ts';
 import type { ClaimRow, Tables } from '../tables.ts';
 
 /** Longer answers do not come along with their claim. */
@@ -133,6 +134,13 @@ export function toClaimRecord(row: JoinedClaimRow, nowMs: number): ClaimRecord |
     ...(answer === undefined ? {} : { answer }),
     ...(row.resolution === null ? {} : { resolution: toResolution(row.resolution) }),
   };
+}
+
+/** As `toClaimRecord`, of a row that reads as something for sure. */
+export function requireClaimRecord(row: JoinedClaimRow | undefined, nowMs: number): ClaimRecord {
+  const record = row && toClaimRecord(row, nowMs);
+  if (record === undefined) throw new DbError('invalid', 'claims.state is not what was just written or asked for');
+  return record;
 }
 
 function ownerOf({ node, boot, lease_until }: JoinedClaimRow): Pick<ClaimRecord, 'owner'> {

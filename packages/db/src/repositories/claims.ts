@@ -1,13 +1,10 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import { requireCount, requireOneOf, requireText } from '../check.ts';
 import { claimStateOf } from '../claim-state.ts';
 import type { DbClient, TransactionScope } from '../client.ts';
 import { toJsonColumn } from '../json-column.ts';
-import { decodeNumberCursor, rowsToRead, toPage } from '../page.ts';
 import {
   CLAIM_RESOLUTIONS,
-  CLAIM_STATES,
-  type ClaimRecord,
   type ClaimResolution,
   type ClaimScope,
   type ClaimsPort,
@@ -16,18 +13,18 @@ import {
 import { DbError } from '../ports/db-error.ts';
 import type { Tables } from '../tables.ts';
 import { inOneTransaction, pointsOf, writesOf } from '../transaction.ts';
+import { listClaims } from './claim-lists.ts';
 import { moveClaim, moveObstacle, readClaimRow } from './claim-moves.ts';
 import {
   compileFind,
   type JoinedClaimRow,
   parseClaimId,
+  requireClaimRecord,
   selectClaims,
   toClaimRecord,
-  whereReads,
 } from './claim-rows.ts';
 import { sweepClaims } from './claim-sweep.ts';
 
-const LIST = 'claims';
 /** A resolved claim lives for another of its lifetimes, at most the longest that can be configured. */
 const LIFETIME_MS_MAX = 604_800_000;
 
@@ -61,26 +58,7 @@ function createClaimReads(dbClient: DbClient): Pick<ClaimsPort, ReadMethod> {
       return row && toClaimRecord(row, nowMs);
     },
 
-    async list(tenant, { state, agent, integration }, page) {
-      if (state !== undefined) requireOneOf('claims.state', state, CLAIM_STATES);
-      const before = decodeNumberCursor(LIST, page.cursor);
-      const { nowMs } = page;
-      // So written, the tenant leads to no index: an engine would collect and sort all of its claims for one page of them.
-      const ofTenant = selectClaims(dbClient.lists(tenant), 'without answers').where(
-        sql<string>`c.tenant || ''`,
-        '=',
-        tenant,
-      );
-      let query = whereReads(ofTenant, { tenant, state, nowMs });
-      if (agent !== undefined) query = query.where('c.agent', '=', agent);
-      if (integration !== undefined) query = query.where('c.integration', '=', integration);
-      if (before !== undefined) query = query.where('c.place', '<', before);
-      const rows = await query.orderBy('c.place', 'desc').limit(rowsToRead(page)).execute();
-      return toPage(rows, page.limit, LIST, {
-        item: (row) => requireRecord(row, nowMs),
-        position: (row) => row.place,
-      });
-    },
+    list: (tenant, filter, page) => listClaims(dbClient, tenant, filter, page),
 
     async readAnswer(tenant, id) {
       if (!/^\d{1,16}$/.test(id)) return undefined;
@@ -106,7 +84,7 @@ function createClaimWrites(dbClient: DbClient): Pick<ClaimsPort, 'reserve' | 're
         if (moveObstacle(row, claim, nowMs) !== undefined)
           return { isDone: false, found: row && toClaimRecord(row, nowMs) };
         await moveClaim(kysely, claim, { row, nowMs });
-        return { isDone: true, claim: requireRecord(await readClaimRow(kysely, claim), nowMs) };
+        return { isDone: true, claim: requireClaimRecord(await readClaimRow(kysely, claim), nowMs) };
       });
     },
 
@@ -132,7 +110,7 @@ function createClaimWrites(dbClient: DbClient): Pick<ClaimsPort, 'reserve' | 're
         if (row === undefined || found === undefined) throw new DbError('not_found', 'no such claim in that tenant');
         if (claimStateOf(row, nowMs) !== 'unknown') return { isDone: false, found };
         await storeResolution(scope, row, resolution);
-        return { isDone: true, claim: requireRecord(await readById(scope.kysely(tenant), tenant, id), nowMs) };
+        return { isDone: true, claim: requireClaimRecord(await readById(scope.kysely(tenant), tenant, id), nowMs) };
       });
     },
 
@@ -190,12 +168,6 @@ async function storeResolution(
     result: RESULT_OF[outcome],
     reason: note,
   });
-}
-
-function requireRecord(row: JoinedClaimRow | undefined, nowMs: number): ClaimRecord {
-  const record = row && toClaimRecord(row, nowMs);
-  if (record === undefined) throw new DbError('invalid', 'claims.state is not what was just written or asked for');
-  return record;
 }
 
 /** Visible ASCII, specification, section 10. */

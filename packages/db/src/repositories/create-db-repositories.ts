@@ -36,7 +36,7 @@ import { createTenantLimits } from './tenant-limits.ts';
 import { createTenants } from './tenants.ts';
 import { createUsers } from './users.ts';
 
-/** All repositories over one client. They hold nothing themselves: any number may be made of one client. */
+/** All repositories over one client. They hold nothing but copies of what they have read: any number may be made of one client. */
 export function createDbRepositories(dbClient: DbClient, options: RepositoryOptions): DbRepositories {
   return {
     tenants: createTenants(dbClient, options),

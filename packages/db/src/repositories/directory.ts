@@ -13,14 +13,16 @@ import type {
   TenantLimitsRow,
 } from '../tables.ts';
 import { requireScope } from '../transaction.ts';
-import { selectIntegrations, toIntegrationRecord } from './integrations.ts';
+import { selectIntegrations } from './integrations.ts';
 import { selectRules, toPolicyRuleRecord } from './policy-rules.ts';
 import { selectSettings, toPolicySettings } from './policy-settings.ts';
+import { createIntegrationReader } from './read-integrations.ts';
 import { selectSecrets, toSecretRecord } from './secrets.ts';
 import { selectActive, toTemplateVersionRecord } from './templates.ts';
 import { toTenantLimits } from './tenant-limits.ts';
 
 export function createDirectory(dbClient: DbClient): DirectoryPort {
+  const readIntegrations = createIntegrationReader();
   return {
     async bump(tenant, context) {
       const kysely = requireScope(dbClient, context, 'bump').kysely(INSTANCE_SCOPE);
@@ -52,12 +54,16 @@ export function createDirectory(dbClient: DbClient): DirectoryPort {
       return { revision: rows[0]?.revision ?? 0, tenants: names };
     },
 
-    load: (tenant) => load(dbClient, tenant),
+    load: (tenant) => load(dbClient, tenant, readIntegrations),
   };
 }
 
 /** All in one snapshot: a change that lies between two of these reads would join new rules with an old upstream. */
-async function load(dbClient: DbClient, tenant: string): Promise<TenantDirectory | undefined> {
+async function load(
+  dbClient: DbClient,
+  tenant: string,
+  readIntegrations: ReturnType<typeof createIntegrationReader>,
+): Promise<TenantDirectory | undefined> {
   const points = dbClient.points(INSTANCE_SCOPE);
   const enabledRules = (owner: string) => selectRules(points, owner).where('disabled_at', 'is', null).orderBy('id');
   const [tenants, instance, integrations, rules, globalRules, settings, secrets, templates] =
@@ -86,7 +92,7 @@ async function load(dbClient: DbClient, tenant: string): Promise<TenantDirectory
     revision: revision?.revision ?? 0,
     limits: toTenantLimits(own),
     ...(own.disabled_at === null ? {} : { disabledAt: own.disabled_at }),
-    integrations: ((integrations?.rows ?? []) as IntegrationRow[]).map(toIntegrationRecord),
+    integrations: await readIntegrations(tenant, (integrations?.rows ?? []) as IntegrationRow[]),
     rules: ((rules?.rows ?? []) as PolicyRuleRow[]).map(toPolicyRuleRecord),
     globalRules: ((globalRules?.rows ?? []) as PolicyRuleRow[]).map(toPolicyRuleRecord),
     settings: toPolicySettings(tenant, (settings?.rows as PolicySettingsRow[] | undefined)?.[0]),

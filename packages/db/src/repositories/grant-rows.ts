@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
 import { requireCount, requireOneOf, requireText } from '../check.ts';
 import type { TransactionScope } from '../client.ts';
 import { grantStateOf } from '../grant-state.ts';
@@ -102,4 +103,9 @@ export function toGrantRecord(row: GrantRow, nowMs: number): GrantRecord {
 
 function scopeOf({ integration, action, method }: GrantRow, path: string): GrantRecord['scope'] {
   return { integration, ...(action === null ? {} : { action }), method, path };
+}
+
+/** The same judgement as `grantStateOf`. */
+export function usableAt(nowMs: number) {
+  return sql<boolean>`(revoked_at is null and coalesce(uses_left, 1) > 0 and expires_at > ${nowMs})`;
 }

@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { approvalStatusOf } from '../approval-state.ts';
 import { requireCount, requireText } from '../check.ts';
 import type { DbClient } from '../client.ts';
-import { decodeTimeCursor, rowsToRead, timePosition, toPage } from '../page.ts';
+import { timePosition, toPage } from '../page.ts';
 import { DbError } from '../ports/db-error.ts';
 import type { GrantSearch, GrantsPort } from '../ports/grants.ts';
 import type { ApprovalRow, GrantRow, Tables } from '../tables.ts';
@@ -11,10 +11,9 @@ import { approvalEntry } from './approval-entries.ts';
 import { type ApprovalScope, announcing } from './approval-messages.ts';
 import { requireApproval } from './approval-rows.ts';
 import { storeExpired } from './approval-transitions.ts';
-import { toGrantRecord } from './grant-rows.ts';
+import { GRANTS_LIST, selectGrantPage } from './grant-lists.ts';
+import { toGrantRecord, usableAt } from './grant-rows.ts';
 import type { RepositoryOptions } from './repository-options.ts';
-
-const LIST = 'grants';
 
 export function createGrants(dbClient: DbClient, options: RepositoryOptions): GrantsPort {
   return {
@@ -70,18 +69,9 @@ function createGrantReads(dbClient: DbClient): ReadsPort {
       return rows.map((row) => toGrantRecord(row, nowMs));
     },
 
-    async list(tenant, { agent, isUsable }, page) {
-      const before = decodeTimeCursor(LIST, page.cursor);
-      let query = selectGrants(dbClient.lists(tenant), tenant);
-      if (agent !== undefined) query = query.where('agent', '=', agent);
-      if (isUsable !== undefined) {
-        const usable = usableAt(page.nowMs);
-        query = query.where(isUsable ? usable : sql<boolean>`not ${usable}`);
-      }
-      if (before !== undefined)
-        query = query.where(sql<boolean>`(created_at, id) < (${before.createdAt}, ${before.id})`);
-      const rows = await query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(rowsToRead(page)).execute();
-      return toPage(rows, page.limit, LIST, {
+    async list(tenant, filter, page) {
+      const rows = await selectGrantPage(dbClient, tenant, filter, page);
+      return toPage(rows, page.limit, GRANTS_LIST, {
         item: (row) => toGrantRecord(row, page.nowMs),
         position: timePosition,
       });
@@ -91,11 +81,6 @@ function createGrantReads(dbClient: DbClient): ReadsPort {
 
 function selectGrants(kysely: Kysely<Tables>, tenant: string) {
   return kysely.selectFrom('grants').selectAll().where('tenant', '=', tenant);
-}
-
-/** The same judgement as `grantStateOf`. */
-function usableAt(nowMs: number) {
-  return sql<boolean>`(revoked_at is null and coalesce(uses_left, 1) > 0 and expires_at > ${nowMs})`;
 }
 
 /** Bound to the call, and standing; each by an index of its own. */

@@ -1,65 +1,24 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { requireCount, requireText } from '../check.ts';
 import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { fromJsonColumn, namesParser, toJsonColumn } from '../json-column.ts';
 import type { LeaseOwner } from '../ports/background-leases.ts';
 import { DbError } from '../ports/db-error.ts';
-import type { NewNode, NodeRecord, NodeSign, NodesPort } from '../ports/nodes.ts';
+import type { JoinedNode, KnownNodes, NewNode, NodeRecord, NodeSign, NodesPort } from '../ports/nodes.ts';
 import type { NodeRow } from '../tables.ts';
 
 export function createNodes(dbClient: DbClient): NodesPort {
   const clock = sql.raw<number>(dbClient.capabilities.clockMs);
-  const aliveUntil = ({ leaseMs }: NodeSign) => sql<number>`${clock} + ${sql.lit(leaseMs)}`;
-
-  async function list() {
-    const { rows } = await sql<NodeRow & { now: number }>`
-      select ${clock} as now, nodes.* from (select 1 as one) alone left join nodes on true order by node`.execute(
-      dbClient.points(INSTANCE_SCOPE),
-    );
-    const nodes = rows.filter((row) => row.node !== null).map(toNodeRecord);
-    return { now: rows[0]?.now ?? 0, nodes };
-  }
-
+  const list = () => listNodes(dbClient, clock);
   return {
-    async join(node, terms) {
-      requireNode(node, terms);
-      const row = {
-        boot: node.boot,
-        version: node.version,
-        key_ids: toJsonColumn(node.keyIds),
-        has_redis: node.hasRedis ? 1 : 0,
-        started_at: clock,
-        seen_at: clock,
-        alive_until: aliveUntil(terms),
-        clock_ahead_ms: terms.clockAheadMs,
-      };
-      const entered = await dbClient
-        .writes(INSTANCE_SCOPE)
-        .insertInto('nodes')
-        .values({ node: node.node, ...row })
-        .onConflict((conflict) =>
-          conflict
-            .column('node')
-            .doUpdateSet(row)
-            .where(({ or, eb }) =>
-              or([eb('nodes.alive_until', '<=', clock), eb('nodes.boot', '=', terms.formerBoot ?? node.boot)]),
-            ),
-        )
-        .returning('seen_at')
-        .executeTakeFirst();
-      if (entered !== undefined) return { kind: 'joined', now: entered.seen_at };
-      const by = (await list()).nodes.find((other) => other.node === node.node);
-      // It has left in between.
-      if (by === undefined) throw new DbError('stale', 'nodes.node was taken and is free again');
-      return { kind: 'taken', by };
-    },
+    join: (node, terms) => join(dbClient, clock, { node, terms }),
 
     async beat({ node, boot }, sign) {
       requireSign(sign);
       const row = await dbClient
         .writes(INSTANCE_SCOPE)
         .updateTable('nodes')
-        .set({ seen_at: clock, alive_until: aliveUntil(sign), clock_ahead_ms: sign.clockAheadMs })
+        .set({ seen_at: clock, alive_until: aliveUntil(clock, sign), clock_ahead_ms: sign.clockAheadMs })
         .where('node', '=', node)
         .where('boot', '=', boot)
         .returning('seen_at')
@@ -89,6 +48,56 @@ export function createNodes(dbClient: DbClient): NodesPort {
       return Number(numDeletedRows);
     },
   };
+}
+
+type Clock = RawBuilder<number>;
+
+function aliveUntil(clock: Clock, { leaseMs }: NodeSign): RawBuilder<number> {
+  return sql<number>`${clock} + ${sql.lit(leaseMs)}`;
+}
+
+async function listNodes(dbClient: DbClient, clock: Clock): Promise<KnownNodes> {
+  const { rows } = await sql<NodeRow & { now: number }>`
+    select ${clock} as now, nodes.* from (select 1 as one) alone left join nodes on true order by node`.execute(
+    dbClient.points(INSTANCE_SCOPE),
+  );
+  const nodes = rows.filter((row) => row.node !== null).map(toNodeRecord);
+  return { now: rows[0]?.now ?? 0, nodes };
+}
+
+type Joining = { readonly node: NewNode; readonly terms: Parameters<NodesPort['join']>[1] };
+
+async function join(dbClient: DbClient, clock: Clock, { node, terms }: Joining): Promise<JoinedNode> {
+  requireNode(node, terms);
+  const row = {
+    boot: node.boot,
+    version: node.version,
+    key_ids: toJsonColumn(node.keyIds),
+    has_redis: node.hasRedis ? 1 : 0,
+    started_at: clock,
+    seen_at: clock,
+    alive_until: aliveUntil(clock, terms),
+    clock_ahead_ms: terms.clockAheadMs,
+  };
+  const entered = await dbClient
+    .writes(INSTANCE_SCOPE)
+    .insertInto('nodes')
+    .values({ node: node.node, ...row })
+    .onConflict((conflict) =>
+      conflict
+        .column('node')
+        .doUpdateSet(row)
+        .where(({ or, eb }) =>
+          or([eb('nodes.alive_until', '<=', clock), eb('nodes.boot', '=', terms.formerBoot ?? node.boot)]),
+        ),
+    )
+    .returning('seen_at')
+    .executeTakeFirst();
+  if (entered !== undefined) return { kind: 'joined', now: entered.seen_at };
+  const by = (await listNodes(dbClient, clock)).nodes.find((other) => other.node === node.node);
+  // It has left in between.
+  if (by === undefined) throw new DbError('stale', 'nodes.node was taken and is free again');
+  return { kind: 'taken', by };
 }
 
 function toNodeRecord(row: NodeRow): NodeRecord {

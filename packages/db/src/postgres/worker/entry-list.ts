@@ -11,7 +11,7 @@ const COLUMNS = `insert into audit_entries (log, seq, request_key, request_id, l
 const GUARDED = `${COLUMNS}
   where (select count(*) from unnest($8::int8[], $9::int8[]) as e (log, seq)
       where e.seq = coalesce((select max(a.seq) from audit_entries a where a.log = e.log), -1)) = $10
-    and ($11 = 0 or exists (select from node_leases where lease = $11 and boot = $12 and lease_until = $13))`;
+    and exists (select from node_leases where lease = $11 and boot = $12 and lease_until = $13)`;
 
 /** A lease of which one assumes that it is there. */
 export interface AssumedLease {
@@ -42,10 +42,16 @@ export class EntryList implements EntryStore {
   #leases: (number | null)[] = [];
   #closes: (number | null)[] = [];
   #texts: string[] = [];
+  #first: EntryPlace | undefined;
 
   /** Somebody has added to the logs. */
   doNotAssume(): void {
     this.#isAlone = false;
+  }
+
+  begin(): void {
+    this.drop();
+    this.#first = undefined;
   }
 
   /** Nothing is known of the logs. */
@@ -117,7 +123,9 @@ export class EntryList implements EntryStore {
     this.#texts = [];
   }
 
+  /** Of the transaction. */
   get first(): EntryPlace | undefined {
+    if (this.#first !== undefined) return this.#first;
     const [log, seq, text] = [this.#logs[0], this.#seqs[0], this.#texts[0]];
     return log === undefined || seq === undefined || text === undefined ? undefined : { log, seq, text };
   }
@@ -132,16 +140,16 @@ export class EntryList implements EntryStore {
   }
 
   /** As `changes`, for one who has not read where the logs end, nor whose the lease is. No row is inserted where that is not so. */
-  changesAssuming(lease: AssumedLease | undefined): Statement {
+  changesAssuming({ lease, boot, until }: AssumedLease): Statement {
     const starts = this.#startsByLog();
     const ends = [...starts.values()].map((seq) => seq - 1);
-    const { lease: number = 0, boot = '', until = 0 } = lease ?? {};
-    const guards = [longList([...starts.keys()]), longList(ends), starts.size, number, boot, until];
+    const guards = [longList([...starts.keys()]), longList(ends), starts.size, lease, boot, until];
     return { sql: GUARDED, parameters: [...this.#columns(), ...guards], isSilent: true };
   }
 
   /** What was added is stored: the logs end behind it. */
   stored(): void {
+    this.#first = this.first;
     const ends = new Map<number, number>();
     for (const [index, log] of this.#logs.entries()) ends.set(log, (this.#seqs[index] as number) + 1);
     for (const end of this.#ends.values()) end.seq = ends.get(end.log) ?? end.seq;

@@ -8,27 +8,12 @@ import type { Answer, Statement } from '../statement-batch.ts';
 import { plain } from '../tenant-statements.ts';
 import { LOCK_TOGETHER } from '../write-lock.ts';
 import { isPlain, type Names, namesOf, namesOfTenants } from './batch-names.ts';
-import type { EntryPlace } from './entry-list.ts';
+import { type Doubt, InDoubt, shifted, wasCommitted } from './doubt.ts';
+import type { AssumedLease } from './entry-list.ts';
 import { BEGIN, findLogs, loadRows, locksOf } from './load-rows.ts';
 import type { LoadedRows } from './loaded-rows.ts';
 import type { Session } from './session.ts';
 import { isAboutRecord, isCollision, isRefusal, toWireError } from './wire-error.ts';
-
-/** A transaction of which nobody knows whether it was committed, and what tells it. */
-interface Doubt {
-  readonly why: string;
-  readonly first: EntryPlace | undefined;
-  readonly lease: { readonly to: HeldLease | undefined; readonly number: number } | undefined;
-  /** Of a batch. */
-  readonly answer: JournalAnswer | undefined;
-}
-
-/** Thrown when a transaction is in doubt. */
-class InDoubt extends DbError {
-  constructor(why: string) {
-    super('unavailable', why);
-  }
-}
 
 const COMMIT = plain('commit');
 const [SAVE, BACK, RELEASE] = [plain('savepoint record'), plain('rollback to record'), plain('release record')];
@@ -42,7 +27,7 @@ const FOR_FEW_ROWS = [plain('set local enable_nestloop = on'), plain('set local 
  * would have been read is taken to be as this journal has left it, and the insert is made on that condition. One operation at a time.
  *
  * When the connection breaks after a commit was sent, the transaction is in doubt: nothing else is done until it is known what became of
- * it. The log's lock tells that it is over, wherever it ended, and the place of its first entry whether it was committed.
+ * it (`doubt.ts`).
  */
 export class PostgresJournal {
   readonly #session: Session;
@@ -131,7 +116,9 @@ export class PostgresJournal {
   /** In one round trip. undefined: something is not as was assumed, or more than entries is to be written; nothing is stored. */
   async #storeAssuming(batch: JournalBatch, names: Names): Promise<JournalAnswer | undefined> {
     const { entries, leases } = this.#rows;
-    if (!isPlain(names) || this.#book.isLeaseDue(batch) || !entries.mayAssume(names.tenants)) return undefined;
+    const held = this.#book.heldLease;
+    if (held === undefined || this.#book.isLeaseDue(batch)) return undefined;
+    if (!isPlain(names) || !entries.mayAssume(names.tenants)) return undefined;
     this.#rows.begin();
     leases.assume();
     let isStored = false;
@@ -139,19 +126,18 @@ export class PostgresJournal {
       this.#book.noticeOthers();
       const answer = this.#book.storeAll(batch);
       if (!this.#rows.hasOnlyEntries) return undefined;
-      isStored = await this.#insertAssuming(answer);
+      isStored = await this.#insertAssuming(answer, held);
       return isStored ? answer : undefined;
     } finally {
       if (!isStored && this.#doubt === undefined) this.#book.rolledBack();
     }
   }
 
-  async #insertAssuming(answer: JournalAnswer): Promise<boolean> {
+  async #insertAssuming(answer: JournalAnswer, held: HeldLease): Promise<boolean> {
     const { entries } = this.#rows;
-    const held = this.#book.heldLease;
-    const lease = held === undefined ? undefined : { ...held, boot: this.#holder.boot };
-    const statements = [plain(LOCK_TOGETHER), ...locksOf(entries.logs, held?.lease), entries.changesAssuming(lease)];
-    const answers = await this.#runToCommit(statements, answer);
+    const assumed = { ...held, boot: this.#holder.boot };
+    const statements = [plain(LOCK_TOGETHER), ...locksOf(entries.logs, held.lease), entries.changesAssuming(assumed)];
+    const answers = await this.#runToCommit(statements, answer, assumed);
     if (answers.at(-1)?.changes === 0) {
       entries.doNotAssume();
       return false;
@@ -218,18 +204,21 @@ export class PostgresJournal {
     this.#committed();
   }
 
-  /** With these statements the transaction is committed, or it fails. */
-  async #runToCommit(statements: readonly Statement[], answer: JournalAnswer | undefined): Promise<readonly Answer[]> {
+  /** With these statements the transaction is committed, or it fails; `assumed` when it consists of them. */
+  async #runToCommit(
+    statements: readonly Statement[],
+    answer: JournalAnswer | undefined,
+    assumed?: AssumedLease,
+  ): Promise<readonly Answer[]> {
     try {
       return await this.#session.run(statements);
     } catch (error) {
       if (isRefusal(error)) throw error;
       this.#session.discard();
-      const why = `the connection broke during a commit (${toWireError(error).message})`;
       const changed = this.#book.changedLease();
-      const lease = changed && { ...changed, number: changed.to?.lease ?? this.#book.heldLease?.lease ?? 0 };
-      this.#doubt = { why, first: this.#rows.entries.first, lease, answer };
-      throw new InDoubt(why);
+      const lease = changed && { ...changed, number: changed.to?.lease ?? this.#book.lease };
+      this.#doubt = { first: this.#rows.entries.first, lease, assumed, answer };
+      throw new InDoubt(`the connection broke during a commit (${toWireError(error).message})`);
     }
   }
 
@@ -245,27 +234,12 @@ export class PostgresJournal {
   }
 
   async #resolve(doubt: Doubt): Promise<void> {
-    const wasStored = await this.#wasCommitted(doubt);
+    const wasStored = await wasCommitted(this.#session, doubt);
     if (wasStored) this.#committed();
     else this.#book.rolledBack();
+    if (doubt.assumed !== undefined) this.#book.leaseIs(shifted(doubt.assumed));
     this.#doubt = undefined;
     if (doubt.answer !== undefined) this.#fate = { refused: doubt.answer.refused, wasStored };
-  }
-
-  /** Rejects while the transaction may still be under way: it holds the lock that is waited for here. */
-  async #wasCommitted({ first, lease }: Doubt): Promise<boolean> {
-    if (first !== undefined) {
-      const { log, seq, text } = first;
-      const answers = await this.#session.run([
-        ...locksOf([log], undefined),
-        { sql: READ_ENTRY, parameters: [log, seq] },
-      ]);
-      return answers.at(-1)?.rows[0]?.['entry'] === text;
-    }
-    if (lease === undefined) return false;
-    const [found] = await this.#session.run([{ sql: READ_LEASE, parameters: [lease.number] }]);
-    const until = found?.rows[0]?.['lease_until'];
-    return lease.to === undefined ? until === undefined || until === 0 : until === lease.to.until;
   }
 
   #tellFate(): JournalAnswer {
@@ -302,9 +276,6 @@ export class PostgresJournal {
     return next.value;
   }
 }
-
-const READ_ENTRY = 'select entry from audit_entries where log = $1 and seq = $2';
-const READ_LEASE = 'select lease_until from node_leases where lease = $1 for update';
 
 function numberParameters(sql: string): string {
   let count = 0;

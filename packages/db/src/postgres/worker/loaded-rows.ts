@@ -18,7 +18,7 @@ export class LoadedRows implements JournalRows {
 
   /** At the start of a transaction: nothing is read yet. Where logs end stays known. */
   begin(): void {
-    this.entries.drop();
+    this.entries.begin();
     this.openIntents.clear();
     this.claims.clear();
     this.grants.clear();

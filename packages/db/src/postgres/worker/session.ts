@@ -1,4 +1,5 @@
 import type { Client, ClientConfig } from 'pg';
+import { INSTANCE_SCOPE } from '../../client.ts';
 import { DbError } from '../../ports/db-error.ts';
 import { TENANT_SETTING } from '../capabilities.ts';
 import { connectionTo } from '../connection-config.ts';
@@ -6,6 +7,7 @@ import { toDbError } from '../postgres-error.ts';
 import { type PreparedStatements, prepareStatements } from '../prepared-statements.ts';
 import { type Answer, runBatch, type Statement } from '../statement-batch.ts';
 import { plain } from '../tenant-statements.ts';
+import { textList } from './list-literals.ts';
 
 /** What the server gives a statement, and a lock that it waits for. */
 const STATEMENT_MS = 5_000;
@@ -17,11 +19,12 @@ const CONNECT_MS = 2_000;
 const RETRY_MS_FIRST = 20;
 const RETRY_MS_MAX = 250;
 
-const SETTINGS = {
-  [TENANT_SETTING]: '*',
-  statement_timeout: STATEMENT_MS,
-  lock_timeout: STATEMENT_MS,
-  idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
+/** Of the session, whatever is set for the role, the database or the URL. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  [TENANT_SETTING]: INSTANCE_SCOPE,
+  statement_timeout: `${STATEMENT_MS}ms`,
+  lock_timeout: `${STATEMENT_MS}ms`,
+  idle_in_transaction_session_timeout: `${IDLE_TRANSACTION_MS}ms`,
   default_transaction_isolation: 'read committed',
   default_transaction_read_only: 'off',
   default_transaction_deferrable: 'off',
@@ -34,7 +37,9 @@ const SETTINGS = {
   jit: 'off',
 };
 
-/** What is told durable must be so, whatever is set for the role or the database. Stronger settings stay. */
+const SET = 'select set_config(name, value, false) from unnest($1::text[], $2::text[]) as setting (name, value)';
+
+/** What is told durable must be so. Stronger settings stay. */
 const DURABLE = `select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
 /**
@@ -106,8 +111,10 @@ export class Session {
     client.on('end', forget);
     await client.connect();
     this.#prepared = prepareStatements();
+    const parameters = [textList(Object.keys(SETTINGS)), textList(Object.values(SETTINGS))];
+    const setting: Statement = { sql: SET, parameters, isSilent: true };
     try {
-      await runBatch(client, this.#prepared, [plain(DURABLE)], CONNECT_MS);
+      await runBatch(client, this.#prepared, [setting, plain(DURABLE)], CONNECT_MS);
     } catch (error) {
       void client.end().catch(() => undefined);
       throw error;
