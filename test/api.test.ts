@@ -31,7 +31,7 @@ describe('GET /healthz, /readyz', () => {
     expect(readyz.status).toBe(200);
     const { status, dependencies } = readyz.json();
     expect(status).toBe('ready');
-    expect(Object.keys(dependencies)).toEqual(expect.arrayContaining(['store', 'audit']));
+    expect(Object.keys(dependencies)).toEqual(expect.arrayContaining(['database', 'audit']));
     for (const state of Object.values(dependencies)) expect(state).toBe('ok');
     for (const answer of [healthz, readyz]) expect(answer.headers['postern-request-id']).toBeTruthy();
   });

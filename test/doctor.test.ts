@@ -235,7 +235,11 @@ describe('the list of mistakes', () => {
     const tests = [
       ...['test/doctor.test.ts', 'test/doctor-calls.test.ts', 'test/doctor-machine.test.ts'],
       // What needs another machine, a full disk or a token endpoint is shown beside the code.
-      ...['apps/cli/src/doctor/check-configuration.test.ts', 'apps/cli/src/doctor/check-machine.test.ts'],
+      ...[
+        'apps/cli/src/doctor/check-nodes.test.ts',
+        'apps/cli/src/doctor/check-configuration.test.ts',
+        'apps/cli/src/doctor/check-machine.test.ts',
+      ],
     ].map(read);
     expect(Object.keys(MISTAKES).filter((code) => !tests.some((text) => text.includes(`'${code}'`)))).toEqual([]);
   });

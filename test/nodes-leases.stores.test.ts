@@ -4,6 +4,7 @@ import { auditEvents, control } from './support/audit-log.ts';
 import { endOf } from './support/busy-clients.ts';
 import { call } from './support/http-client.ts';
 import { type NodeGround, prepareNodes } from './support/nodes.ts';
+import { postern } from './support/postern.ts';
 import { configOf, integration, newAgent } from './support/scenario.ts';
 import type { RunningGateway } from './support/start-gateway.ts';
 
@@ -80,6 +81,10 @@ describe('a node whose clock is ten minutes ahead', () => {
     const aheadMs = items.map(({ clockAheadMs }: { clockAheadMs: number }) => clockAheadMs).sort();
     expect(Math.abs(aheadMs[0])).toBeLessThan(1_000);
     expect(Math.abs(aheadMs[1] - AHEAD_MS)).toBeLessThan(1_000);
+    const doctor = await postern(node, ['doctor', '--no-connect', '--json'], '', node.adminToken);
+    const { findings } = JSON.parse(doctor.out) as { findings: { code?: string; about: string; message: string }[] };
+    const clocks = findings.filter(({ code }) => code === 'clock-skew');
+    expect(clocks.map(({ message }) => message)).toEqual([expect.stringContaining('600.0 s ahead of the database’s')]);
     expect(ahead.stderr()).toMatch(/clock/);
     expect((await control(ahead, 'GET', '/metrics')).text).toMatch(/postern_clock_ahead_seconds (599|600)/);
   });

@@ -49,7 +49,7 @@ const STRANGERS = (): readonly (readonly [string, { token?: string; tenant?: str
 ];
 
 /** Of the whole instance, by their names: for its owners alone, whatever tenant they speak of. */
-const OF_THE_INSTANCE = /^\/v1\/(?:tenants|admins)\//;
+const OF_THE_INSTANCE = /^\/v1\/(?:tenants|admins|nodes)(?:\/|$)/;
 /** What makes a thing of that name in the caller's own tenant when there is none. */
 const MAKES_ONE = new Set(['PUT /v1/secrets/{name}']);
 
@@ -116,7 +116,7 @@ describe('the control plane (acceptance vector 12)', () => {
     expect(lists.length).toBeGreaterThan(12);
     for (const { path } of lists) {
       for (const [who, as] of STRANGERS()) {
-        // Owners of the instance see every tenant and every administrator.
+        // Owners of the instance see every tenant, administrator and node.
         if (OF_THE_INSTANCE.test(`${path}/`)) continue;
         for (const query of ['', `?limit=100&agent=${ALPHA}-agent&requestId=${alpha.requestId}`]) {
           const answer = await control(gateway, 'GET', `${path}${query}`, as);

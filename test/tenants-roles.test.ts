@@ -20,7 +20,7 @@ type Right = 'instance' | 'write' | 'read' | 'export' | 'approvals' | 'decide' |
 
 /** The first that fits. Whatever is new and changes something is for those who may change everything, until somebody says otherwise. */
 const RIGHTS: readonly (readonly [RegExp, Right])[] = [
-  [/ \/v1\/(?:tenants|admins)(?:\/|$)/, 'instance'],
+  [/ \/v1\/(?:tenants|admins|nodes)(?:\/|$)/, 'instance'],
   [/^POST \/v1\/approvals\//, 'decide'],
   [/^(?:POST|DELETE) \/v1\/grants\//, 'decide'],
   [/^GET \/v1\/(?:approvals|grants|events)(?:\/|$)/, 'approvals'],

@@ -42,7 +42,7 @@ function integrationOf(name: string, port: number): object {
 function rulesOf({ rules, hasRateLimit = false, hasUnsearchedTwin = false }: PosternSize): object[] {
   const integrations = ['upstream', ...(hasUnsearchedTwin ? ['unsearched'] : [])];
   const others = Array.from({ length: rules - 1 }, (_, index) => otherRule(index, integrations));
-  const limit = { requests: 1_000_000_000, perSeconds: 3_600, per: ['agent'] };
+  const limit = { requests: 1_000_000, perSeconds: 10, per: ['agent'] };
   const limits = hasRateLimit ? [{ id: 'pace', effect: 'rate_limit', integrations, limit }] : [];
   return [
     ...others,

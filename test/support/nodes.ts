@@ -2,10 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startUpstream, type Upstream, type UpstreamHandler } from '@postern/testing';
-import pg from 'pg';
-import { makeTestDatabase } from '../../packages/db/src/postgres/postgres-harness.fixture.ts';
 import { control } from './audit-log.ts';
 import { type RunningGateway, startGateway } from './start-gateway.ts';
+import { makeTestDatabase } from './test-database.ts';
 
 /** Given to all nodes: `openssl rand -base64 32` would make such a token. */
 const ADMIN_TOKEN = 'a-token-that-all-nodes-of-this-test-share';
@@ -36,6 +35,8 @@ export interface NodeGround extends AsyncDisposable {
   readonly databaseUrl: string;
   /** As a role that sees all rows. */
   query(sql: string): Promise<readonly Record<string, unknown>[]>;
+  /** Variables of a node with a data folder of that name. */
+  environmentOf(name: string): Readonly<Record<string, string | undefined>>;
   /** How many requests the upstream has got at a path. */
   sent(path: string): number;
   /** A gateway with a data folder of its name: the same one whenever it is started again. */
@@ -54,25 +55,30 @@ export async function prepareNodes(options: NodesOptions): Promise<NodeGround> {
     },
   });
   const databaseUrl = options.databaseUrl?.(database.url) ?? database.url;
+  const environmentOf = (name: string) => ({
+    POSTERN_DATA_DIR: path.join(folder, name),
+    POSTERN_LISTEN: '127.0.0.1:0',
+    POSTERN_ADMIN_LISTEN: '127.0.0.1:0',
+    POSTERN_CONFIG: '',
+    POSTERN_DATABASE_URL: databaseUrl,
+    POSTERN_REDIS_URL: options.redisUrl,
+    POSTERN_MASTER_KEY: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+    POSTERN_ADMIN_TOKEN: ADMIN_TOKEN,
+    POSTERN_LOG_LEVEL: 'warn',
+  });
   const running = new Set<RunningGateway>();
   return {
     upstream,
     databaseUrl,
-    query: (sql) => queryAt(database.superuserUrl, sql),
+    query: database.query,
+    environmentOf,
     sent: (at) => counts.get(at) ?? 0,
     async start(name, { environment, main } = {}) {
       const gateway = await startGateway({
         config: options.config(upstream),
         dataFolder: path.join(folder, name),
         ...(main === undefined ? {} : { main }),
-        environment: {
-          POSTERN_DATABASE_URL: databaseUrl,
-          POSTERN_REDIS_URL: options.redisUrl,
-          POSTERN_MASTER_KEY: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
-          POSTERN_ADMIN_TOKEN: ADMIN_TOKEN,
-          POSTERN_LOG_LEVEL: 'warn',
-          ...environment,
-        },
+        environment: { ...withoutPlaces(environmentOf(name)), ...environment },
       });
       running.add(gateway);
       return gateway;
@@ -86,14 +92,13 @@ export async function prepareNodes(options: NodesOptions): Promise<NodeGround> {
   };
 }
 
-async function queryAt(url: string, sql: string): Promise<readonly Record<string, unknown>[]> {
-  const client = new pg.Client(url);
-  await client.connect();
-  try {
-    return (await client.query(sql)).rows;
-  } finally {
-    await client.end();
-  }
+/** `startGateway` names folder and configuration itself. */
+function withoutPlaces({
+  POSTERN_DATA_DIR: _folder,
+  POSTERN_CONFIG: _config,
+  ...rest
+}: Record<string, string | undefined>) {
+  return rest;
 }
 
 /** What a node says of itself and what it leans on. */

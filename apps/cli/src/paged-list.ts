@@ -22,6 +22,8 @@ export function limitOption(things: string): Option {
 /** The control plane gives at most 100 items a page; more are put together here. */
 const PAGE_ITEMS = 100;
 const LIMIT_DEFAULT = 50;
+/** Whoever waits for a long search is told so often how far it is. */
+const PROGRESS_MS = 2_000;
 
 interface LongList<T> {
   readonly list: (page: { readonly limit: number; readonly cursor?: string }) => Promise<ApiPage<T>>;
@@ -42,11 +44,17 @@ export async function showPages<T>(
   const wanted = all === true ? Number.POSITIVE_INFINITY : (limit ?? LIMIT_DEFAULT);
   const items: T[] = [];
   let nextCursor = cursor;
+  let toldAt = session.context.now();
   do {
     const place = nextCursor === undefined ? {} : { cursor: nextCursor };
     const page = await list({ ...place, limit: Math.min(PAGE_ITEMS, wanted - items.length) });
     items.push(...page.items);
     nextCursor = page.nextCursor;
+    // A page of a search in which little matches may be short, or empty, and not the last.
+    if (nextCursor !== undefined && session.context.now() - toldAt >= PROGRESS_MS) {
+      toldAt = session.context.now();
+      session.context.note(`${items.length} found so far; still looking.\n`);
+    }
   } while (nextCursor !== undefined && items.length < wanted);
   showList(session, { items, nextCursor, columns, none });
   if (nextCursor !== undefined && !session.json) {

@@ -9,7 +9,8 @@ import {
   type RoleFinding,
   roleFindings,
 } from '@postern/db';
-import type { CallJournal, InstanceMarksPort, NodesPort } from '@postern/db/ports';
+import { type CallJournal, DbError, type InstanceMarksPort, type NodesPort } from '@postern/db/ports';
+import { EnvironmentError } from './environment.ts';
 import type { Settings } from './settings.ts';
 
 export interface JournalOwner {
@@ -37,7 +38,7 @@ export interface Stores {
   openJournal(owner: JournalOwner): CallJournal;
 }
 
-/** Opens and migrates the database. @throws DbError */
+/** Opens and migrates the database. @throws EnvironmentError, DbError */
 export async function openStores({ database }: Pick<Settings, 'database'>, now: () => number): Promise<Stores> {
   switch (database.kind) {
     case 'sqlite': {
@@ -45,11 +46,16 @@ export async function openStores({ database }: Pick<Settings, 'database'>, now: 
       return { db, sharing: undefined, openJournal: (owner) => createSqliteCallJournal(db, owner) };
     }
     case 'postgres': {
-      const db = await openPostgres({ url: database.url, now });
+      const db = await openPostgres({ url: database.url, now }).catch(unusable);
       const { nodes, instanceMarks: marks } = createDbRepositories(db, { now, newId: randomUUID });
       const findings = () => roleFindings(db);
       const openJournal = (owner: JournalOwner) => createPostgresCallJournal(db, owner);
       return { db, sharing: { nodes, marks, findings }, openJournal };
     }
   }
+}
+
+function unusable(error: unknown): never {
+  if (error instanceof DbError) throw new EnvironmentError('POSTERN_DATABASE_URL', error.message);
+  throw error;
 }

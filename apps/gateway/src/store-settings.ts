@@ -81,7 +81,7 @@ export function readRedisUrl(environment: Environment): string | undefined {
   const url = URL.parse(text);
   if (url === null || !/^rediss?:$/.test(url.protocol) || url.hostname === '' || url.search + url.hash !== '')
     throw new EnvironmentError(REDIS_URL, `is not the URL of a Redis; ${right}`);
-  if (!/^\/?[0-9]{0,4}$/.test(url.pathname))
+  if (!/^\/?[0-9]{0,3}$/.test(url.pathname))
     throw new EnvironmentError(REDIS_URL, `what follows the host is not the number of a database; ${right}`);
   return text;
 }

@@ -2,7 +2,10 @@ import type { ApprovalSummary, DbRepositories } from '@postern/db/ports';
 import type { BackgroundLease } from './nodes/background-lease.ts';
 
 export interface SweepParts {
-  readonly repositories: Pick<DbRepositories, 'approvals' | 'claims' | 'sealedRequests' | 'outbox' | 'queuedCalls'>;
+  readonly repositories: Pick<
+    DbRepositories,
+    'approvals' | 'claims' | 'sealedRequests' | 'outbox' | 'queuedCalls' | 'audit'
+  >;
   /** Of several nodes one sweeps. undefined: there is no other. */
   readonly lease?: BackgroundLease | undefined;
   /** Milliseconds since the epoch. */
@@ -92,7 +95,7 @@ export function createSweeps(parts: SweepParts): Sweeps {
 }
 
 function sweepsOf({ repositories, now, onExpired }: SweepParts): readonly Sweep[] {
-  const { approvals, claims, sealedRequests, outbox, queuedCalls } = repositories;
+  const { approvals, claims, sealedRequests, outbox, queuedCalls, audit } = repositories;
   return [
     {
       doing: 'sweep approvals',
@@ -107,5 +110,6 @@ function sweepsOf({ repositories, now, onExpired }: SweepParts): readonly Sweep[
     { doing: 'sweep stored requests', limit: 50, run: (limit) => sealedRequests.sweep(now(), limit) },
     { doing: 'sweep the outbox', limit: 500, run: (limit) => outbox.sweep(now() - OUTBOX_KEPT_MS, limit) },
     { doing: 'sweep queued calls', limit: 100, run: (limit) => queuedCalls.sweep(now(), limit) },
+    { doing: 'summarise the audit log', limit: 16, run: (limit) => audit.summarise(limit) },
   ];
 }

@@ -58,11 +58,8 @@ export function createMetrics(
       for (const byEnd of counts.values()) for (const { labels, value } of byEnd.values()) this.inc(labels, value);
     },
   });
-  const seconds = new CountedHistogram(
-    'postern_call_seconds',
-    'From the request head to the end of the answer',
-    registry,
-  );
+  const toTheEnd = 'From the request head to the end of the answer';
+  const seconds = new CountedHistogram('postern_call_seconds', toTheEnd, registry);
   const countBy = (name: string, help: string, label: string) => labelCounter(registry, { name, help, label });
   measureLanes(registry, lanes);
   registerCounted(registry, {

@@ -92,13 +92,20 @@ function checkCleartext({ url }: AdminPlace): Finding[] {
   ];
 }
 
-function judgeReadiness(about: string, { status, body }: HttpAnswer): Finding[] {
+/** What the gateway says of itself. */
+export function judgeReadiness(about: string, { status, body }: Pick<HttpAnswer, 'status' | 'body'>): Finding[] {
   const { ready, dependencies } = (body ?? {}) as { ready?: boolean; dependencies?: Record<string, string> };
-  if (status === 200 && ready === true) return [ok(about, 'is ready')];
+  if (status === 200 && ready === true) return [...judgeRedis(about, dependencies), ok(about, 'is ready')];
   const states = Object.entries(dependencies ?? {}).map(([name, state]) => `${name}: ${state}`);
   if (status !== 503) return [];
   const message = `is not ready (${states.join(', ') || 'status 503'})`;
   return [broken('gateway-not-ready', { about, message, remedy: 'Its log says why.' })];
+}
+
+function judgeRedis(about: string, dependencies: Record<string, string> | undefined): Finding[] {
+  if (dependencies?.['redis'] !== 'degraded') return [];
+  const message = 'its Redis does not answer: each node grants rate limits for itself, and hears later of changes';
+  return [warning('redis-away', { about, message, remedy: 'Its log says why; is POSTERN_REDIS_URL right?' })];
 }
 
 function judgeClock({ headers }: HttpAnswer, now: number): Finding[] {

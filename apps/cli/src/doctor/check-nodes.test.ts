@@ -1,5 +1,6 @@
 import type { ApiNode, ApiNodes } from '@postern/client';
 import { expect, test } from 'vitest';
+import { judgeReadiness } from './check-gateway.ts';
 import { checkNodes } from './check-nodes.ts';
 
 const nodeOf = (name: string, change: Partial<ApiNode> = {}): ApiNode => ({
@@ -52,6 +53,16 @@ test('different versions are told, each with its node', () => {
   });
   expect(finding).toMatchObject({ status: 'warning', code: 'nodes-differ' });
   expect(finding?.message).toContain('one 0.1.0, two 0.2.0');
+});
+
+test.each([
+  ['ok', []],
+  ['degraded', ['redis-away']],
+])('a Redis that is %s leaves the gateway ready, and is told of when it is away', (redis, codes) => {
+  const body = { ready: true, dependencies: { database: 'ok', redis } };
+  const findings = judgeReadiness('gateway', { status: 200, body });
+  expect(findings.filter(({ status }) => status === 'warning').map(({ code }) => code)).toEqual(codes);
+  expect(findings.at(-1)).toMatchObject({ status: 'ok', message: 'is ready' });
 });
 
 test('a role that passes by row security is a warning, entries that a crash loses are more', () => {

@@ -18,6 +18,7 @@ export const MISTAKES = {
   'gateway-absent': 'no gateway runs there',
   'gateway-unreachable': 'nothing answers at the address of the control plane',
   'gateway-not-ready': 'the gateway says itself that it is not ready',
+  'redis-away': 'Redis does not answer',
   'wrong-port': 'what answers is not the control plane',
   'token-refused': 'the control plane does not take the token',
   'cleartext-listener': 'keys or tokens cross the network in clear',

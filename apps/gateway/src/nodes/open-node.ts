@@ -78,7 +78,7 @@ interface Shared {
 async function joinShared(
   { settings, folder, log, wallClock, leaseMs }: OpenNodeParts,
   owner: LeaseOwner,
-  { nodes, marks }: Sharing,
+  { nodes, marks, findings }: Sharing,
 ): Promise<Shared> {
   const sharing = { settings, folder, marks };
   const keyRing = await openSharedKeyRing(sharing);
@@ -99,6 +99,7 @@ async function joinShared(
   });
   try {
     folder.replace(BOOT_FILE, owner.boot);
+    for (const { message } of await findings()) log.logger.warn(message);
     const known = await presence.list();
     const hasOthers = livingOthers(owner, known.nodes, known.now).length > 0;
     const oldest = await sharedOldestKey(sharing, keyRing, hasOthers);

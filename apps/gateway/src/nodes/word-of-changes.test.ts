@@ -1,19 +1,18 @@
 import { createEventHub, type LiveEvent } from '@postern/admin';
-import { createMemoryStores } from '@postern/db';
+import { createMemoryEventRelay, createMemoryStores } from '@postern/db';
 import type { EventRelayListener, EventRelayPort } from '@postern/db/ports';
 import { describe, expect, test } from 'vitest';
 import { createWordOfChanges, type NodeWires } from './word-of-changes.ts';
 
-/** A relay whose listeners the test has in its hands. */
+/** A relay in whose listeners the test can make gaps. */
 function openRelay() {
   const listeners: EventRelayListener[] = [];
+  const memory = createMemoryEventRelay();
   const relay: EventRelayPort = {
-    async publish(message) {
-      for (const { onMessage } of listeners) onMessage(message);
-    },
+    ...memory,
     listen(listener) {
       listeners.push(listener);
-      return () => void listeners.splice(listeners.indexOf(listener), 1);
+      return memory.listen(listener);
     },
   };
   return { relay, listeners };

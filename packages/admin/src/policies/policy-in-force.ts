@@ -1,4 +1,4 @@
-import type { AgentRecord, TenantDirectory } from '@postern/db/ports';
+import type { TenantDirectory } from '@postern/db/ports';
 import type { PolicyParts } from '@postern/policy';
 import { Rejection } from '@postern/schemas';
 import { type EffectiveIntegration, effectiveIntegration, findTemplates, policyForm } from '@postern/templates';
@@ -12,13 +12,12 @@ export interface PolicyInForce {
   /** Without those whose template is not there: none of their calls is judged. */
   readonly integrations: readonly EffectiveIntegration[];
   readonly parts: PolicyParts;
-  readonly agents: readonly AgentRecord[];
 }
 
 type Dependencies = Pick<AdminDependencies, 'repositories'>;
 
 export async function readPolicyInForce(dependencies: Dependencies, tenant: string): Promise<PolicyInForce> {
-  const { directory, agents } = await readStored(dependencies, tenant);
+  const directory = await readDirectory(dependencies, tenant);
   const references = directory.integrations.map(({ spec }) => spec.template);
   const own = directory.templates.map(({ spec }) => spec);
   const findTemplate = await findTemplates(references, own);
@@ -31,13 +30,13 @@ export async function readPolicyInForce(dependencies: Dependencies, tenant: stri
       globalRules: directory.globalRules.map(({ spec }) => spec),
       risk: directory.settings.risk,
     },
-    agents,
   };
 }
 
 /** The same as sections of a document. */
 export async function readSectionsInForce(dependencies: Dependencies, tenant: string): Promise<TestedSections> {
-  const { directory, agents } = await readStored(dependencies, tenant);
+  const directory = await readDirectory(dependencies, tenant);
+  const agents = await readAll((page) => dependencies.repositories.agents.listByTenant(tenant, page));
   return {
     integrations: directory.integrations.map(({ spec }) => spec),
     templates: directory.templates.map(({ spec }) => spec),
@@ -48,11 +47,8 @@ export async function readSectionsInForce(dependencies: Dependencies, tenant: st
   };
 }
 
-async function readStored(
-  { repositories }: Dependencies,
-  tenant: string,
-): Promise<{ readonly directory: TenantDirectory; readonly agents: readonly AgentRecord[] }> {
+async function readDirectory({ repositories }: Dependencies, tenant: string): Promise<TenantDirectory> {
   const directory = await repositories.directory.load(tenant);
   if (directory === undefined) throw new Rejection('not_found', 'There is no such tenant.');
-  return { directory, agents: await readAll((page) => repositories.agents.listByTenant(tenant, page)) };
+  return directory;
 }

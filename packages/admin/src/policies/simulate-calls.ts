@@ -111,6 +111,7 @@ export async function simulateCalls(
     // The log is not searched for the start of the range: it would be read to its beginning.
     const { items, nextCursor } = await audit.query(tenant, { ...page, to });
     await policies.ground.risks.learn(items);
+    await policies.ground.agents.learn(items.flatMap(({ agent }) => agent ?? []));
     for (const entry of items) {
       if (entry.at >= from && !(await isToldElsewhere(audit, entry))) lookAt(entry, policies, findings);
       if (performance.now() < sliceEnd) continue;
@@ -120,7 +121,8 @@ export async function simulateCalls(
       sliceEnd = performance.now() + SLICE_MS;
     }
     looked = findings.calls + findings.notRecorded.length;
-    const isPast = items.every(({ at }) => at < from - DISORDER_MS);
+    // A page may be empty because it may cost no more; then the search goes on behind it.
+    const isPast = items.length > 0 && items.every(({ at }) => at < from - DISORDER_MS);
     cursor = isPast ? undefined : nextCursor;
   } while (cursor !== undefined && looked < limit && performance.now() < end);
   return resultOf(findings, cursor);

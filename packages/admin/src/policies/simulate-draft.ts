@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import type { AgentRecord } from '@postern/db/ports';
 import {
   bundleVersion,
   type CompiledPolicy,
@@ -18,6 +17,7 @@ import { invalid } from '../validator.ts';
 import { findVersion } from './activate-version.ts';
 import { readPolicyDocument } from './policy-content.ts';
 import { readPolicyInForce } from './policy-in-force.ts';
+import { RecordedAgents } from './recorded-agents.ts';
 import type { SimulatedPolicies } from './simulate-calls.ts';
 import { createReplayGround } from './simulate-recorded-call.ts';
 import { RecordedRisks } from './simulate-risks.ts';
@@ -63,12 +63,19 @@ export async function readSimulationGround(
   tenant: string,
   draft: DraftSections,
 ): Promise<SimulationGround> {
-  const { integrations, parts, agents } = await readPolicyInForce(dependencies, tenant);
+  const { integrations, parts } = await readPolicyInForce(dependencies, tenant);
   const drafted = draftedParts(parts, draft);
+  const agents = new RecordedAgents(dependencies.repositories.agents, tenant);
+  const named = namedAgents(drafted);
+  await agents.learn(named);
   const current = compileInForce(parts);
   // Each takes a while where there are many rules, and calls wait to be served.
   await setImmediate();
-  const { policy, warnings } = compileDraft(drafted, draft, agents);
+  const { policy, warnings } = compileDraft(
+    drafted,
+    draft,
+    named.filter((name) => agents.get(name) !== undefined),
+  );
   return {
     current,
     draft: policy,
@@ -118,11 +125,17 @@ interface CompiledDraft {
   readonly warnings: readonly ValidationIssue[];
 }
 
-function compileDraft(parts: PolicyParts, draft: DraftSections, agents: readonly AgentRecord[]): CompiledDraft {
+/** What the rules select agents by; selectors that are no names lead to no agent. */
+function namedAgents({ rules, globalRules }: PolicyParts): readonly string[] {
+  return [...rules, ...globalRules].flatMap(({ agents = [] }) => agents);
+}
+
+/** `agents`: those that there are of all that the rules name. */
+function compileDraft(parts: PolicyParts, draft: DraftSections, agents: readonly string[]): CompiledDraft {
   const bundle = policyBundle(parts);
   const place = ({ issues }: PolicyError) => issues.map((issue) => placeIssue(issue, draft));
   try {
-    const policy = compilePolicy({ ...bundle, agents: agents.map(({ name }) => ({ name })) });
+    const policy = compilePolicy({ ...bundle, agents: agents.map((name) => ({ name })) });
     // Agents are facts of calls and no part of a version.
     return { policy: { ...policy, version: bundleVersion(parts) }, warnings: [] };
   } catch (cause) {

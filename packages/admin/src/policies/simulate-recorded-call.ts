@@ -2,12 +2,13 @@ import { CanonicalUrlError, createTargetCanonicaliser, type TargetCanonicaliser 
 import type { AgentRecord } from '@postern/db/ports';
 import { type ActionMatcher, compileActions, type RecordedFacts, UNKEPT } from '@postern/policy';
 import { type Action, type Entry, type Integration, trustNumber } from '@postern/schemas';
+import type { RecordedAgents } from './recorded-agents.ts';
 import type { RecordedRisks } from './simulate-risks.ts';
 
 /** Today's configuration, as far as a recorded call is replayed on it. */
 export interface ReplayGround {
   readonly integrations: ReadonlyMap<string, ReplayIntegration>;
-  readonly agents: ReadonlyMap<string, AgentRecord>;
+  readonly agents: RecordedAgents;
   /** Version of the policy in force. */
   readonly currentVersion: string;
   readonly risks: RecordedRisks;
@@ -53,14 +54,14 @@ const CHANGE_REACHES_MS = 2_000;
 /** `integrations` have what their templates give them. */
 export function createReplayGround(parts: {
   readonly integrations: readonly Integration[];
-  readonly agents: readonly AgentRecord[];
+  readonly agents: RecordedAgents;
   readonly currentVersion: string;
   readonly risks: RecordedRisks;
 }): ReplayGround {
   const { integrations, agents, currentVersion, risks } = parts;
   return {
     integrations: new Map(integrations.map((spec) => [spec.name, replayIntegration(spec)])),
-    agents: new Map(agents.map((agent) => [agent.name, agent])),
+    agents,
     currentVersion,
     risks,
   };

@@ -10,6 +10,8 @@ export interface RiskSources {
 
 /** As many versions and activations are looked through, the newest; of calls that an older one decided less is known. */
 const LOOKED_THROUGH_MAX = 1_000;
+/** Pages that they are searched on, each of which may cost only so much. */
+const ACTIVATION_PAGES_MAX = 16;
 
 /**
  * The thresholds of the policy versions that decided recorded calls. Of most calls the score was not kept, since it could not raise the
@@ -68,8 +70,15 @@ export class RecordedRisks {
 
   /** A version decides under another name once an integration has other actions; its stored name is the last. */
   async #readActivations(): Promise<Refs> {
-    const query = { type: 'policy.activated', limit: LOOKED_THROUGH_MAX };
-    const { items } = await this.#sources.audit.query(this.#tenant, query);
+    const items: Entry[] = [];
+    let cursor: string | undefined;
+    for (let pages = 0; pages < ACTIVATION_PAGES_MAX && items.length < LOOKED_THROUGH_MAX; pages++) {
+      const page = { limit: LOOKED_THROUGH_MAX - items.length, ...(cursor === undefined ? {} : { cursor }) };
+      const found = await this.#sources.audit.query(this.#tenant, { type: 'policy.activated', ...page });
+      items.push(...found.items);
+      cursor = found.nextCursor;
+      if (cursor === undefined) break;
+    }
     return new Map(
       items.flatMap(({ policyVersion, versions }) =>
         policyVersion === undefined || versions === undefined ? [] : [[policyVersion, { number: versions.to.number }]],

@@ -47,6 +47,8 @@ export function auditEventRoutes(scope: AdminScope, dependencies: AdminDependenc
       schema: {
         tags,
         summary: 'Search the audit log, newest first',
+        description:
+          'What a page costs is bounded, however long the log: where little matches, a page may hold fewer entries than asked for, or none, and yet a `nextCursor`. Only a page without one is the last.',
         querystring: eventsQuery,
         response: { 200: pageOf(entryView) },
       },

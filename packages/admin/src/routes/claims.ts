@@ -78,6 +78,8 @@ function readRoutes(scope: AdminScope, dependencies: AdminDependencies): void {
       schema: {
         tags,
         summary: 'List claims of idempotency keys, newest first',
+        description:
+          'Where little matches, a page may hold fewer claims than asked for, or none, and yet a `nextCursor`. Only a page without one is the last.',
         querystring: pageQuery.extend({
           state: z.enum(CLAIM_STATES).optional().describe('As it reads now'),
           agent: nameSchema.optional(),

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { AdminDependencies } from '../dependencies.ts';
-import { readAll } from '../paging.ts';
 import type { AdminScope } from './admin-scope.ts';
 
 const statsView = z.object({
@@ -12,7 +11,7 @@ const statsView = z.object({
   auditEntries: z.int(),
 });
 
-export function statsRoutes(scope: AdminScope, { repositories }: AdminDependencies): void {
+export function statsRoutes(scope: AdminScope, { repositories, now }: AdminDependencies): void {
   scope.get(
     '/stats',
     {
@@ -20,19 +19,11 @@ export function statsRoutes(scope: AdminScope, { repositories }: AdminDependenci
       schema: { tags: ['stats'], summary: 'What the tenant has, in numbers', response: { 200: statsView } },
     },
     async ({ actor: { tenant } }) => {
-      const [agents, directory, auditEntries] = await Promise.all([
-        readAll((page) => repositories.agents.listByTenant(tenant, page)),
-        repositories.directory.load(tenant),
+      const [{ agents, integrations, secrets, rules }, auditEntries] = await Promise.all([
+        repositories.tenantLimits.usage(tenant, now(), { kinds: ['agents', 'integrations', 'secrets', 'rules'] }),
         repositories.audit.size(tenant),
       ]);
-      return {
-        tenant,
-        agents: agents.length,
-        integrations: directory?.integrations.length ?? 0,
-        secrets: directory?.secrets.length ?? 0,
-        rules: directory?.rules.length ?? 0,
-        auditEntries,
-      };
+      return { tenant, agents, integrations, secrets, rules, auditEntries };
     },
   );
 }

@@ -21,6 +21,7 @@ import { createTenantBounds, type TenantBounds } from '../tenants/tenant-bounds.
 import { compileTokenEndpoint, type TokenEndpoint } from '../tokens/token-endpoint.ts';
 import type { EffectiveDirectory, EffectiveRecord } from './effective-directory.ts';
 import { type FactsRead, factsRead } from './facts-read.ts';
+import { mapInSlices } from './map-in-slices.ts';
 import { cachedSecret } from './secret-version.ts';
 
 /** One tenant's configuration, ready to judge calls. Immutable but for the lanes' counters; a change makes a new one. */
@@ -104,16 +105,20 @@ export interface CompiledIntegration {
 
 /**
  * Compiles a snapshot. What has not changed since `former` is taken over, so that an edit of one agent costs no compilation of a
- * thousand rules, and a lane keeps counting the calls that run on it.
+ * thousand rules, and a lane keeps counting the calls that run on it. Many integrations are compiled in slices, between which calls are
+ * served.
  *
  * @throws PolicyError, CanonicalUrlError, TypeError when the stored configuration is not usable.
  */
-export type CompileTenant = (snapshot: EffectiveDirectory, former: CompiledTenant | undefined) => CompiledTenant;
+export type CompileTenant = (
+  snapshot: EffectiveDirectory,
+  former: CompiledTenant | undefined,
+) => Promise<CompiledTenant>;
 
 export function createTenantCompiler(transport: Transport): CompileTenant {
   const boundsOf = createTenantBounds();
-  return (snapshot, former) => {
-    const integrations = snapshot.integrations.map((record) => {
+  return async (snapshot, former) => {
+    const integrations = await mapInSlices(snapshot.integrations, (record) => {
       const known = former?.integrations.get(record.name);
       return known?.source === sourceOf(record) ? known : compileIntegration(record, transport, known);
     });

@@ -4,6 +4,7 @@ import { startUpstream, type Upstream } from '@postern/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { call } from '../client.fixture.ts';
 import { LOOPBACK, startTestGateway, TENANT, type TestGateway, type TestGatewayOptions } from '../gateway.fixture.ts';
+import { Directory } from './directory.ts';
 
 let upstream: Upstream;
 let gateway: TestGateway;
@@ -413,4 +414,27 @@ describe('the last use of a key', () => {
     await gateway.directory.flushTouches();
     expect(gateway.faults.map(({ doing }) => doing)).toEqual(['write lastUsedAt']);
   });
+});
+
+test('tenants whose change is found in the store are told of once, by name', async () => {
+  await start();
+  const found: string[] = [];
+  // As another node has it: no word comes to it but by looking.
+  const other = new Directory({
+    ...{ directory: gateway.repositories.directory, agents: gateway.repositories.agents, now: Date.now },
+    compileTenant: () => {
+      throw new Error('nobody calls here');
+    },
+    verifyKey: () => false,
+    onFound: (tenants) => found.push(...tenants),
+    onError: () => undefined,
+  });
+  await other.refresh();
+  found.length = 0;
+  await other.refresh();
+  expect(found).toEqual([]);
+  await gateway.change((context) => revoke(context));
+  await other.refresh();
+  await other.refresh();
+  expect(found).toEqual([TENANT]);
 });

@@ -244,7 +244,7 @@ export class Directory {
       });
       if (snapshot === undefined) return undefined;
       const effective = await withTemplates(snapshot, (error) => this.#options.onError(error, `load tenant ${name}`));
-      const compiled = this.#options.compileTenant(effective, slot.former);
+      const compiled = await this.#options.compileTenant(effective, slot.former);
       // Emptied meanwhile: this version serves the calls that wait for it, and the next call loads the newer one.
       if (this.#slots.get(name) !== slot) return compiled;
       slot.compiled = compiled;
