@@ -40,6 +40,7 @@ export default defineConfig({
           name: 'stores',
           include: ['packages/*/src/**/*.stores.test.ts', 'apps/*/src/**/*.stores.test.ts', 'test/**/*.stores.test.ts'],
           globalSetup: ['test/support/stores-setup.ts'],
+          ...IN_ONE_WORLD,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -51,8 +52,9 @@ export default defineConfig({
           exclude: ['**/*.stores.test.ts', '**/node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Two at once: most of a system test is waiting for something that has its time.
-          maxWorkers: 2,
+          ...IN_ONE_WORLD,
+          // More than there are cores: most of a system test is waiting for something that has its time.
+          maxWorkers: 3,
         },
       },
     ],

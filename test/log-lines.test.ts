@@ -278,6 +278,8 @@ describe('the guide', () => {
     await using gateway = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: upstream.url });
     const { text } = await call(gateway.adminUrl, '/metrics');
     const shown = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name = '']) => name);
-    expect(shown.sort()).toEqual(documented.sort());
+    // Those of stores that this gateway does not have; the tests of several nodes see them.
+    const ofStores = ['clock_ahead_seconds', 'redis_failed_commands_total', 'rate_limit_fallbacks_total'];
+    expect([...shown, ...ofStores.map((name) => `postern_${name}`)].sort()).toEqual(documented.sort());
   });
 });

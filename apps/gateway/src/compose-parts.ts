@@ -113,8 +113,9 @@ export function heldCalls(
 export function sweepsOf(
   repositories: DbRepositories,
   { now, log, approvalWatch }: Gateway,
-  { node, events, worker }: Pick<Parts, 'node'> & { readonly events: EventHub; readonly worker: OutboxWorker },
+  { node, word, worker }: Pick<Parts, 'node'> & { readonly word: WordOfChanges; readonly worker: OutboxWorker },
 ): Sweeps {
+  const { events, templateChanged } = word;
   return createSweeps({
     repositories,
     lease: node.stores.sharing && createBackgroundLease(repositories.backgroundLeases, 'sweeps', node),
@@ -124,6 +125,7 @@ export function sweepsOf(
       approvalWatch.notify(approval.id);
       events.publish(approvalEvent('approval.expired', approval, now()));
     },
+    onTemplate: templateChanged,
     // Messages of other processes, and those due when a clock has jumped.
     onRound: () => worker.wake(),
   });

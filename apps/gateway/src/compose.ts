@@ -158,7 +158,7 @@ export async function compose(parts: Parts): Promise<Composition> {
   return {
     ...{ gateway, metrics, db, repositories, runInTransaction: inTransaction, vault, ownListeners, telemetry },
     outboxWorker,
-    sweeps: sweepsOf(repositories, gateway, { node, events: word.events, worker: outboxWorker }),
+    sweeps: sweepsOf(repositories, gateway, { node, word, worker: outboxWorker }),
     word,
     events: word.events,
     configurationChanged: onChange,

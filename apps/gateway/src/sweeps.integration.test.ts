@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { createDbRepositories, openSqlite } from '@postern/db';
+import { createDbRepositories, openSqlite, runInTransaction } from '@postern/db';
 import {
   type ApprovalSummary,
   DbError,
@@ -8,6 +8,7 @@ import {
   type LeaseOwner,
   type NewApproval,
 } from '@postern/db/ports';
+import { templateSchema } from '@postern/schemas';
 import { type TemporaryFolder, temporaryFolder } from '@postern/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createBackgroundLease } from './nodes/background-lease.ts';
@@ -25,6 +26,17 @@ const APPROVAL: NewApproval = {
   summary: 'POST /x',
   descriptor: '{}',
   terms: { approvers: 1, groups: [], pendingSeconds: 60, executeSeconds: 60, grant: 'once' },
+};
+
+const TEMPLATE = {
+  name: 'acme',
+  version: 1,
+  title: 'Acme',
+  provider: 'Acme',
+  sources: ['https://docs.acme.test'],
+  baseUrl: 'https://api.acme.test',
+  credential: { type: 'bearer' },
+  actions: [{ name: 'things.read', methods: ['GET'], paths: ['/things/**'], risk: 'low' }],
 };
 
 let folder: TemporaryFolder;
@@ -59,6 +71,7 @@ function start(change: Partial<SweepParts> = {}): Sweeps {
     now: () => clock.nowMs,
     onError: (_error, doing) => faults.push(doing),
     onExpired: (approval) => expired.push(approval),
+    onTemplate: async () => {},
     everyMs: 5,
     ...change,
   });
@@ -81,6 +94,30 @@ function countRounds() {
 }
 
 describe('sweeps', () => {
+  test('tell of a published template until they have been heard, and once then', async () => {
+    const document = JSON.stringify(templateSchema.parse(TEMPLATE));
+    await runInTransaction(db, (context) =>
+      repositories.templates.createTemplateVersionImmutable({ tenant: TENANT, document, origin: 'api' }, context),
+    );
+    const told: string[] = [];
+    let isHeard = false;
+    const rounds = countRounds();
+    const onTemplate = async ({ tenant, name }: { tenant: string; name: string }) => {
+      told.push(`${tenant} ${name}`);
+      if (!isHeard) throw new DbError('unavailable', 'the bus is away');
+    };
+    start({ onTemplate, onRound: rounds.onRound });
+    await rounds.more(2);
+    expect(told).toEqual(['default acme']);
+    expect(faults).toContain('tell of templates');
+    isHeard = true;
+    clock.nowMs += 5_000;
+    await vi.waitFor(() => expect(told).toHaveLength(2));
+    await rounds.more(2);
+    expect(told).toHaveLength(2);
+    expect(await repositories.templateInvalidations.listPending(TENANT, 10)).toEqual([]);
+  });
+
   test('tell of what has expired, once, and remove what is over', async () => {
     const { approvals, claims, outbox, sealedRequests } = repositories;
     const ids: string[] = [];

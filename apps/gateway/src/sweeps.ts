@@ -4,7 +4,7 @@ import type { BackgroundLease } from './nodes/background-lease.ts';
 export interface SweepParts {
   readonly repositories: Pick<
     DbRepositories,
-    'approvals' | 'claims' | 'sealedRequests' | 'outbox' | 'queuedCalls' | 'audit'
+    'approvals' | 'claims' | 'sealedRequests' | 'outbox' | 'queuedCalls' | 'audit' | 'templateInvalidations'
   >;
   /** Of several nodes one sweeps. undefined: there is no other. */
   readonly lease?: BackgroundLease | undefined;
@@ -13,6 +13,8 @@ export interface SweepParts {
   readonly onError: (error: unknown, doing: string) => void;
   /** An approval is over; calls may wait for it. Must not throw. */
   readonly onExpired: (approval: ApprovalSummary) => void;
+  /** A template was published or retired: resolves when all nodes can have heard of it. */
+  readonly onTemplate: (template: { readonly tenant: string; readonly name: string }) => Promise<void>;
   /** After each round, also of another node's. Must not throw. */
   readonly onRound?: () => void;
   /** From the end of a round to the begin of the next. Default 5,000. */
@@ -94,8 +96,9 @@ export function createSweeps(parts: SweepParts): Sweeps {
   };
 }
 
-function sweepsOf({ repositories, now, onExpired }: SweepParts): readonly Sweep[] {
-  const { approvals, claims, sealedRequests, outbox, queuedCalls, audit } = repositories;
+function sweepsOf(parts: SweepParts): readonly Sweep[] {
+  const { repositories, now, onExpired } = parts;
+  const { approvals, claims, sealedRequests, outbox, queuedCalls, audit, templateInvalidations } = repositories;
   return [
     {
       doing: 'sweep approvals',
@@ -110,6 +113,32 @@ function sweepsOf({ repositories, now, onExpired }: SweepParts): readonly Sweep[
     { doing: 'sweep stored requests', limit: 50, run: (limit) => sealedRequests.sweep(now(), limit) },
     { doing: 'sweep the outbox', limit: 500, run: (limit) => outbox.sweep(now() - OUTBOX_KEPT_MS, limit) },
     { doing: 'sweep queued calls', limit: 100, run: (limit) => queuedCalls.sweep(now(), limit) },
+    { doing: 'tell of templates', limit: 100, run: (limit) => tellOfTemplates(parts, limit) },
+    {
+      doing: 'sweep what was told of templates',
+      limit: 500,
+      run: (limit) => templateInvalidations.sweep(Math.max(0, now() - OUTBOX_KEPT_MS), limit),
+    },
     { doing: 'summarise the audit log', limit: 16, run: (limit) => audit.summarise(limit) },
   ];
+}
+
+const TELLING_MS = 30_000;
+const TELL_AGAIN_MS = 5_000;
+
+/** Each is told until all nodes can have heard of it; the one who published has not waited for that. */
+async function tellOfTemplates({ repositories, now, onTemplate }: SweepParts, limit: number): Promise<number> {
+  const { templateInvalidations } = repositories;
+  const taken = await templateInvalidations.take(now(), { leaseMs: TELLING_MS, limit });
+  for (const invalidation of taken) {
+    try {
+      await onTemplate(invalidation);
+    } catch (error) {
+      const retry = { to: 'retry', nextAttemptAt: now() + TELL_AGAIN_MS, error: 'the bus was not there' } as const;
+      await templateInvalidations.finish(invalidation, retry);
+      throw error;
+    }
+    await templateInvalidations.finish(invalidation, { to: 'delivered', at: now() });
+  }
+  return taken.length;
 }

@@ -54,6 +54,15 @@ describe('word of a change', () => {
     expect(other.foreign).toEqual(['acme']);
   });
 
+  test('of a template reaches the others, and is known to when there are none', async () => {
+    const { one, other } = openTwo();
+    await one.word.templateChanged({ tenant: 'acme', name: 'github' });
+    expect(other.dropped).toEqual(['acme']);
+    await expect(
+      openNode('boot-1', undefined).word.templateChanged({ tenant: 'acme', name: 'x' }),
+    ).resolves.toBeUndefined();
+  });
+
   test('of an event reaches those who watch at each node, once', () => {
     const { one, other } = openTwo();
     one.word.events.publish(eventOf('approval.decided', { approvalId: 'apr-1' }));

@@ -26,6 +26,8 @@ export interface WordOfChangesParts {
 /** Word of what has changed: in force here at once, and on its way to the other nodes. */
 export interface WordOfChanges {
   readonly configurationChanged: (tenant: string) => void;
+  /** Resolves when word of a template is on its way to all nodes; rejects when nobody may have heard of it. */
+  readonly templateChanged: (template: { readonly tenant: string; readonly name: string }) => Promise<void>;
   /** What is published reaches those who watch here and at other nodes. */
   readonly events: EventHub;
   start(): void;
@@ -39,7 +41,14 @@ export interface WordOfChanges {
 export function createWordOfChanges(parts: WordOfChangesParts): WordOfChanges {
   const { wires, hub, dropHeld } = parts;
   if (wires === undefined) {
-    return { configurationChanged: dropHeld, events: hub, start: () => undefined, stop: () => undefined };
+    const nothing = () => undefined;
+    return {
+      configurationChanged: dropHeld,
+      templateChanged: async () => {},
+      events: hub,
+      start: nothing,
+      stop: nothing,
+    };
   }
   const tell = createTeller(parts.onError);
   let endings: (() => void)[] = [];
@@ -48,6 +57,7 @@ export function createWordOfChanges(parts: WordOfChangesParts): WordOfChanges {
       dropHeld(tenant);
       tell(() => wires.invalidations.publish({ topic: 'directory', tenant }));
     },
+    templateChanged: ({ tenant, name }) => wires.invalidations.publish({ topic: 'templates', tenant, subject: name }),
     events: {
       ...hub,
       publish(event) {
@@ -61,7 +71,7 @@ export function createWordOfChanges(parts: WordOfChangesParts): WordOfChanges {
         parts.onForeignChange(tenant);
       };
       endings = [
-        wires.invalidations.subscribe(['directory'], {
+        wires.invalidations.subscribe(['directory', 'templates'], {
           onInvalidation: ({ tenant }) => foreign(tenant),
           onLost: () => foreign('*'),
         }),

@@ -10,7 +10,7 @@ import { TENANT, type TestGateway } from '../gateway.fixture.ts';
 import { startOn } from '../refused-call.fixture.ts';
 
 /** `RACES` is how many runs there are, `SEED` what they are drawn from. */
-const RACES = Number(process.env['RACES'] ?? 400);
+const RACES = Number(process.env['RACES'] ?? 1_000);
 const SEED = process.env['SEED'] ?? '5';
 /** Runs that go on beside each other: they share policy, journal and connections. */
 const ABREAST = 20;
