@@ -4,6 +4,7 @@ export interface AuditSummaryTables {
   audit_block_terms: { log: number; block: number; field: number; terms: Uint8Array };
   audit_spans: AuditSpanRow;
   audit_span_terms: AuditSpanTermsRow;
+  audit_era_terms: AuditEraTermsRow;
 }
 
 /** Entries `block * 1,024` up to the next block. Times are null where nothing is known of them. */
@@ -28,6 +29,16 @@ export interface AuditSpanTermsRow {
   bucket: number;
   span: number;
   /** A bit for each block of which nothing is told here. */
+  untold: number;
+  terms: Uint8Array;
+}
+
+/** Spans `era * 32` up to the next era, likewise. */
+export interface AuditEraTermsRow {
+  log: number;
+  bucket: number;
+  era: number;
+  /** A bit for each span of which nothing, or not all, is told here. */
   untold: number;
   terms: Uint8Array;
 }

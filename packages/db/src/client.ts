@@ -20,8 +20,8 @@ export interface EngineCapabilities {
   readonly jsonText: (column: string) => string;
   /** SQL that is true when the column's text is JSON. */
   readonly isJson: (column: string) => string;
-  /** SQL that is true when bytes hold others somewhere in them; both are SQL. */
-  readonly bytesContain: (bytes: string, sought: string) => string;
+  /** As `jsonMember`, of text that is JSON and of which no more than this member is wanted. */
+  readonly textMember: (text: string, member: string, kind?: 'text' | 'integer') => string;
   /** SQL of the store's own clock, in whole milliseconds since the epoch. */
   readonly clockMs: string;
   /** A statement that makes a table or a column, such that its texts are compared and ordered byte by byte, whatever the database's rule. */

@@ -147,16 +147,30 @@ function checkUniqueIds(rules: readonly ReadRule[], issues: PolicyIssue[]): void
 }
 
 function versionOf(bundle: Record<string, unknown>, report: Report): string {
-  const sections: Record<string, unknown> = {};
-  for (const section of POLICY_SECTIONS) {
-    try {
-      policyVersionOf(bundle[section] ?? null);
-      sections[section] = bundle[section];
-    } catch (cause) {
-      report(section, cause instanceof Error ? cause.message : 'is not plain JSON data');
-    }
+  const sections = Object.fromEntries(POLICY_SECTIONS.map((section) => [section, bundle[section]]));
+  try {
+    return policyVersionOf(sections);
+  } catch (cause) {
+    // Once more, for which of them it was.
+    const faults = POLICY_SECTIONS.map((section) => [section, versionFault(bundle[section] ?? null)] as const);
+    const found = faults.filter(([, fault]) => fault !== undefined);
+    for (const [section, fault] of found.length > 0 ? found : [['', messageOf(cause)] as const])
+      report(section, fault ?? '');
+    return '';
   }
-  return policyVersionOf(sections);
+}
+
+function versionFault(section: unknown): string | undefined {
+  try {
+    policyVersionOf(section);
+    return undefined;
+  } catch (cause) {
+    return messageOf(cause);
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : 'is not plain JSON data';
 }
 
 function reportFor(ruleId: string, issues: PolicyIssue[]): Report {

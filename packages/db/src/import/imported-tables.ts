@@ -70,5 +70,5 @@ export const IMPORTED_TABLES: readonly ImportedTable[] = [
  */
 export const LEFT_TABLES: readonly string[] = [
   ...['schema_migrations', 'nodes', 'background_leases'],
-  ...['audit_blocks', 'audit_block_terms', 'audit_spans', 'audit_span_terms'],
+  ...['audit_blocks', 'audit_block_terms', 'audit_spans', 'audit_span_terms', 'audit_era_terms'],
 ];

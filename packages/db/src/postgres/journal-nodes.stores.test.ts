@@ -77,25 +77,25 @@ test(
     const acknowledged = new Set<string>();
     let [a, b] = ['a-0', 'b-0'].map((boot) => startNodes(database.url, boot, acknowledged)) as [Nodes, Nodes];
     try {
-      await Promise.all([a.more('sent', 300), b.more('sent', 300)]);
+      await Promise.all([a.more('sent', 150), b.more('sent', 150)]);
       // Among themselves they get along: nobody waits too long, and nobody waits for one who waits for him.
       expect([a, b].map(({ said }) => said.get('refused'))).toEqual([undefined, undefined]);
       for (let round = 1; round <= ROUNDS; round += 1) {
         // One process stands still past its leases: the other closes its calls, and goes on beside it.
         const recovered = b.more('recovered', 1);
         a.process.kill('SIGSTOP');
-        await Promise.all([recovered, b.more('sent', 100)]);
-        const goingOn = Promise.all([a.more('sent', 100), b.more('sent', 100)]);
+        await Promise.all([recovered, b.more('sent', 60)]);
+        const goingOn = Promise.all([a.more('sent', 60), b.more('sent', 60)]);
         a.process.kill('SIGCONT');
         await goingOn;
         // One is killed, and starts again.
         await b.kill();
         b = startNodes(database.url, `${b.boot[0]}-${round}`, acknowledged);
-        await Promise.all([a.more('sent', 100), b.more('sent', 100)]);
+        await Promise.all([a.more('sent', 60), b.more('sent', 60)]);
         // The server crashes. Its processes are gone when the system has got so far.
         await server.stopHard();
         await vi.waitFor(() => server.restart(), { timeout: 10_000, interval: 100 });
-        await Promise.all([a.more('sent', 100), b.more('sent', 100)]);
+        await Promise.all([a.more('sent', 60), b.more('sent', 60)]);
         [a, b] = [b, a];
       }
     } finally {

@@ -38,11 +38,11 @@ export function whereMatching(
   given: EntriesSelect,
   query: Omit<AuditQuery, 'limit' | 'cursor'>,
 ): EntriesSelect {
-  const { isJson, jsonMember, jsonText } = capabilities;
+  const { isJson, jsonText, textMember } = capabilities;
   const text = jsonText('entry');
   // An entry that is none any more matches every filter, so that it is found to be none.
   const member = (name: keyof Entry, operator: '=' | '>=' | '<', value: string | number) =>
-    sql<boolean>`case when ${sql.raw(isJson(text))} then ${sql.raw(jsonMember(text, name, kindOf(value)))} ${sql.raw(operator)} ${value} else true end`;
+    sql<boolean>`case when ${sql.raw(isJson(text))} then ${sql.raw(textMember(text, name, kindOf(value)))} ${sql.raw(operator)} ${value} else true end`;
   let select = given;
   for (const name of ['requestId', ...TERM_FIELDS] as const) {
     const value = query[name];

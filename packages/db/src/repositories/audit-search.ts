@@ -4,7 +4,7 @@ import type { AuditQuery } from '../ports/audit.ts';
 import { AUDIT_LIST, type EntriesSelect, type FoundEntry, selectEntries, whereMatching } from './audit-conditions.ts';
 import { padded, readEnds, summaryRows } from './audit-summary-rows.ts';
 import { BLOCK_ENTRIES, TERM_FIELDS, unpackWords } from './audit-terms.ts';
-import { type AskedTerm, type Candidate, candidatesOf, termsOf, type WalkedLog } from './audit-walk.ts';
+import { type AskedTerm, batchesOf, type Candidate, candidatesOf, termsOf, type WalkedLog } from './audit-walk.ts';
 
 /** What one page may cost at most, beside what the spans tell. */
 export interface SearchBounds {
@@ -25,9 +25,8 @@ export interface SearchResult {
 
 /** The newest entries are read as they are, so many for each that is wanted: common values need no summary. */
 const FIRST_LOOK = 4;
-/** Blocks whose terms are read at once. */
-const BLOCKS_AT_ONCE_MAX = 32;
-const BLOCKS_AT_ONCE = [2, 8, BLOCKS_AT_ONCE_MAX];
+/** Candidates that are looked at at once: few at first, for often those lead to all that is wanted. */
+const CANDIDATES_AT_ONCE = [2, 8, 32];
 const PLACES_AT_ONCE_MAX = 256;
 const PLACES_AT_ONCE = [8, 64, PLACES_AT_ONCE_MAX];
 
@@ -74,7 +73,8 @@ async function* partsOf(log: WalkedLog, query: AuditQuery, bounds: SearchBounds)
   if (end === log.oldest) return;
   const rest = { ...log, end };
   let { entriesMax: entriesLeft, blocksMax: blocksLeft } = bounds;
-  for await (const batch of batchesOf(candidatesOf(rest, query))) {
+  const isEnough = (batch: readonly Candidate[]) => placesOf(batch) > query.limit;
+  for await (const batch of batchesOf(candidatesOf(rest, query), CANDIDATES_AT_ONCE, isEnough)) {
     blocksLeft -= batch.filter((candidate) => 'block' in candidate && candidate.hasTerms).length;
     if (blocksLeft < 0) return yield { searchedTo: endOf(rest, batch[0] as Candidate) };
     for (const part of await partsOfBatch(rest, batch, termsOf(query))) {
@@ -85,18 +85,8 @@ async function* partsOf(log: WalkedLog, query: AuditQuery, bounds: SearchBounds)
   }
 }
 
-/** Small batches first: often the newest few candidates lead to all that is wanted. */
-async function* batchesOf(candidates: AsyncIterable<Candidate>): AsyncGenerator<readonly Candidate[]> {
-  let batch: Candidate[] = [];
-  let batches = 0;
-  for await (const candidate of candidates) {
-    batch.push(candidate);
-    if (batch.length < (BLOCKS_AT_ONCE[batches] ?? BLOCKS_AT_ONCE_MAX)) continue;
-    yield batch;
-    batch = [];
-    batches += 1;
-  }
-  if (batch.length > 0) yield batch;
+function placesOf(batch: readonly Candidate[]): number {
+  return batch.reduce((count, each) => count + ('places' in each ? each.places.length : 0), 0);
 }
 
 /** Stretches and places, in the order of the candidates. */
@@ -140,7 +130,7 @@ async function readTerms(
   const blocks = batch.flatMap((each) => ('block' in each && each.hasTerms ? [each.block] : []));
   if (blocks.length === 0) return (candidate) => stretchOf(log, candidate);
   const fields = terms.map(({ field }) => field);
-  const rows = await log.summaries.blockTerms(padded(blocks, BLOCKS_AT_ONCE), fields);
+  const rows = await log.summaries.blockTerms(padded(blocks, CANDIDATES_AT_ONCE), fields);
   const byPlace = new Map(rows.map((row) => [keyOf(row.block, row.field), unpackWords(row.terms)]));
   return (candidate) => {
     const { block } = candidate;

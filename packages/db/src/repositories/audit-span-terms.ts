@@ -1,14 +1,14 @@
-import { BLOCK_ENTRIES, packWords, SPAN_ENTRIES } from './audit-terms.ts';
+import { BLOCK_ENTRIES, packWords, SPAN_ENTRIES, unpackWords } from './audit-terms.ts';
 
-/** Where a term stands in a span, the newest first. */
+/** Where a term stands in a span; in an era, whose bits are of spans. */
 export type TermInSpan =
-  /** Few entries: the places of all, counted from the span's first. */
+  /** Few entries: the places of all, counted from the span's first, the newest first. */
   | { readonly places: readonly number[] }
   /** Many: a bit for each block in which one stands. */
   | { readonly blocks: number };
 
 /** Of a term with more entries in a span it is told only in which blocks they stand. */
-const PLACES_MAX = 64;
+export const PLACES_MAX = 64;
 
 const WORD_BYTES = 4;
 const PAIR_BYTES = 2 * WORD_BYTES;
@@ -18,27 +18,45 @@ export function toStanding(term: number, place: number): number {
   return term * SPAN_ENTRIES + place;
 }
 
+/** What stands in one bucket of a span. */
+export interface SpanBucket {
+  /** Terms with more than `PLACES_MAX` entries: a bit for each block in which one stands. */
+  readonly many: ReadonlyMap<number, number>;
+  /** All entries of the others, in any order; it is sorted here. */
+  readonly few: Float64Array;
+}
+
 /**
- * The bytes of one bucket, from what stands in it, sorted. Numbers of 32 bits, little-endian: how many terms stand often, those with their
- * blocks, then of all others each place, as pairs of term and place; both in the order of the terms.
+ * The bytes of a bucket: numbers of 32 bits, little-endian. How many terms stand often, those with their blocks, then of all others each place,
+ * as pairs of term and place; both in the order of the terms.
  */
-export function packSpanTerms(standings: Float64Array): Uint8Array {
-  const [many, few]: [number[], number[]] = [[], []];
-  for (let first = 0, next = 0; first < standings.length; first = next) {
-    const term = termAt(standings, first);
-    while (next < standings.length && termAt(standings, next) === term) next += 1;
-    const places = Array.from(standings.subarray(first, next), (standing) => standing % SPAN_ENTRIES);
-    if (places.length > PLACES_MAX) many.push(term, blocksOf(places));
-    else for (const place of places) few.push(term, place);
+export function packSpanTerms({ many, few }: SpanBucket): Uint8Array {
+  const pairs = [...many].sort(([one], [other]) => one - other);
+  const words = new Uint32Array(1 + 2 * pairs.length + 2 * few.length);
+  words[0] = pairs.length;
+  words.set(pairs.flat(), 1);
+  let next = 1 + 2 * pairs.length;
+  for (const standing of few.sort()) {
+    words[next] = Math.floor(standing / SPAN_ENTRIES);
+    words[next + 1] = standing % SPAN_ENTRIES;
+    next += 2;
   }
-  return packWords([many.length / 2, ...many, ...few]);
+  return packWords(words);
 }
 
-function termAt(standings: Float64Array, index: number): number {
-  return Math.floor((standings[index] as number) / SPAN_ENTRIES);
+/** The bytes of a bucket of an era: of each term the spans in which it stands, a bit for each. In the same form, in which all stand often. */
+export function packEraTerms(spansOfTerms: ReadonlyMap<number, number>): Uint8Array {
+  const pairs = [...spansOfTerms].sort(([one], [other]) => one - other);
+  return packWords([pairs.length, ...pairs.flat()]);
 }
 
-/** Undefined for a term that does not stand in the span. */
+/** All terms of a bucket of a span. */
+export function* termsOfSpan(bytes: Uint8Array): Generator<number> {
+  const words = unpackWords(bytes);
+  for (let index = 1; index < words.length; index += 2) yield words[index] as number;
+}
+
+/** Undefined for a term that does not stand in it. */
 export function findTerm(bytes: Uint8Array, term: number): TermInSpan | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const many = view.getUint32(0, true);

@@ -1,8 +1,17 @@
 import type { AuditBlockRow, AuditSpanRow } from '../audit-tables.ts';
 import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
-import { packSpanTerms, toStanding } from './audit-span-terms.ts';
+import { PLACES_MAX, packSpanTerms, type SpanBucket, toStanding } from './audit-span-terms.ts';
 import { type SummaryRows, summaryRows } from './audit-summary-rows.ts';
-import { BLOCK_ENTRIES, BUCKETS, bucketOf, NO_TERM, SPAN_BLOCKS, TERM_FIELDS, unpackWords } from './audit-terms.ts';
+import {
+  BLOCK_ENTRIES,
+  BUCKETS,
+  blockOf,
+  bucketOf,
+  NO_TERM,
+  SPAN_BLOCKS,
+  TERM_FIELDS,
+  unpackWords,
+} from './audit-terms.ts';
 
 /** Rows of one statement. */
 const ROWS_AT_ONCE = 32;
@@ -17,7 +26,7 @@ export async function summariseSpan(dbClient: DbClient, log: number, span: numbe
   const writes = dbClient.writes(INSTANCE_SCOPE);
   for (let bucket = 0; bucket < BUCKETS; bucket += ROWS_AT_ONCE) {
     // All of them, also those in which nothing lies: a row that is missing must not look like one of these.
-    const some = buckets.slice(bucket, bucket + ROWS_AT_ONCE).map((standings) => packSpanTerms(standings.sort()));
+    const some = buckets.slice(bucket, bucket + ROWS_AT_ONCE).map(packSpanTerms);
     await writes
       .insertInto('audit_span_terms')
       .values(some.map((terms, index) => ({ log, bucket: bucket + index, span, untold, terms })))
@@ -55,25 +64,32 @@ async function readColumns(
 const FIELDS = TERM_FIELDS.map((_name, field) => field);
 
 /** What stands where, by bucket, not sorted yet: that is done with a few at a time. */
-function bucketsOf(columns: readonly Column[]): readonly Float64Array[] {
-  const counts = new Uint32Array(BUCKETS);
-  eachStanding(columns, (bucket) => {
-    counts[bucket] = (counts[bucket] ?? 0) + 1;
-  });
-  const buckets = Array.from(counts, (count) => new Float64Array(count));
-  eachStanding(columns, (bucket, term, place) => {
-    const left = (counts[bucket] ?? 0) - 1;
-    counts[bucket] = left;
-    (buckets[bucket] as Float64Array)[left] = toStanding(term, place);
+function bucketsOf(columns: readonly Column[]): readonly SpanBucket[] {
+  const counts = new Map<number, number>();
+  eachStanding(columns, (term) => counts.set(term, (counts.get(term) ?? 0) + 1));
+  const left = new Uint32Array(BUCKETS);
+  for (const [term, count] of counts) {
+    if (count <= PLACES_MAX) left[bucketOf(term)] = (left[bucketOf(term)] as number) + count;
+  }
+  const buckets = Array.from(left, (count) => ({ many: new Map<number, number>(), few: new Float64Array(count) }));
+  eachStanding(columns, (term, place) => {
+    const bucket = bucketOf(term);
+    const { many, few } = buckets[bucket] as (typeof buckets)[0];
+    if ((counts.get(term) as number) > PLACES_MAX) {
+      many.set(term, ((many.get(term) ?? 0) | (1 << blockOf(place))) >>> 0);
+    } else {
+      left[bucket] = (left[bucket] as number) - 1;
+      few[left[bucket] as number] = toStanding(term, place);
+    }
   });
   return buckets;
 }
 
-function eachStanding(columns: readonly Column[], visit: (bucket: number, term: number, place: number) => void): void {
+function eachStanding(columns: readonly Column[], visit: (term: number, place: number) => void): void {
   for (const { firstPlace, terms } of columns) {
     for (let index = 0; index < terms.length; index++) {
       const term = terms[index] as number;
-      if (term !== NO_TERM) visit(bucketOf(term), term, firstPlace + index);
+      if (term !== NO_TERM) visit(term, firstPlace + index);
     }
   }
 }

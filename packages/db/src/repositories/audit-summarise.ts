@@ -1,10 +1,10 @@
 import { requireIntegerBetween } from '../check-value.ts';
 import type { DbClient } from '../client.ts';
 import { type BlockSummary, readBlock, writeBlocks } from './audit-block.ts';
+import { summariseEra } from './audit-era.ts';
 import { summariseSpan } from './audit-span.ts';
 import { type LogProgress, readProgress } from './audit-summary-rows.ts';
-import { SPAN_BLOCKS } from './audit-terms.ts';
-import { blockOf, spanOf } from './audit-walk.ts';
+import { blockOf, ERA_SPANS, eraOf, SPAN_BLOCKS, spanOf } from './audit-terms.ts';
 
 /** Logs that are looked at in one go; of an instance with more, others come next time. */
 const LOGS_MAX = 1_000;
@@ -13,7 +13,7 @@ const BLOCKS_AT_ONCE = 8;
 const LIMIT_MAX = 1_000;
 
 /**
- * Summarises what has become whole: blocks of 1,024 entries, then spans of 32 blocks. A block or a span counts once the last of its rows is
+ * Summarises what has become whole: blocks of 1,024 entries, then spans of 32 blocks, then eras of 32 spans. Each of them is done once the last of its rows is
  * there, so what was cut off anywhere is done again, and two that do the same at once do no harm. Logs have their turns.
  */
 export function createSummariser(dbClient: DbClient): (limit: number) => Promise<number> {
@@ -36,11 +36,11 @@ export function createSummariser(dbClient: DbClient): (limit: number) => Promise
   };
 }
 
-/** Returns how many blocks and spans it made. */
+/** Returns how many blocks, spans and eras it made. */
 async function summariseLog(dbClient: DbClient, progress: LogProgress, limit: number): Promise<number> {
   const { log, oldest, newest } = progress;
   if (oldest === null || newest === null) return 0;
-  let { newestBlock, newestSpan } = progress;
+  let { newestBlock, newestSpan, newestEra } = progress;
   let done = 0;
   // The block in which the next entry will stand is not whole.
   const end = blockOf(newest + 1);
@@ -58,6 +58,12 @@ async function summariseLog(dbClient: DbClient, progress: LogProgress, limit: nu
   while (done < limit && (newestSpan + 2) * SPAN_BLOCKS <= newestBlock + 1) {
     newestSpan += 1;
     await summariseSpan(dbClient, log, newestSpan);
+    done += 1;
+  }
+  newestEra ??= eraOf(spanOf(blockOf(oldest))) - 1;
+  while (done < limit && (newestEra + 2) * ERA_SPANS <= newestSpan + 1) {
+    newestEra += 1;
+    await summariseEra(dbClient, log, newestEra);
     done += 1;
   }
   return done;

@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { AuditBlockRow, AuditSpanRow, AuditSpanTermsRow } from '../audit-tables.ts';
+import type { AuditBlockRow, AuditEraTermsRow, AuditSpanRow, AuditSpanTermsRow } from '../audit-tables.ts';
 import { type DbClient, INSTANCE_SCOPE, type TenantScope } from '../client.ts';
 import type { Tables } from '../tables.ts';
-import { bucketOf, packWords } from './audit-terms.ts';
+import { BUCKETS } from './audit-terms.ts';
 
 /** The places that a log holds, from and to; both are held. */
 export interface LogEnds {
@@ -30,9 +30,10 @@ export interface LogProgress {
   readonly newest: number | null;
   readonly newestBlock: number | null;
   readonly newestSpan: number | null;
+  readonly newestEra: number | null;
 }
 
-/** Of the logs behind `after` up to `to`, in the order of their numbers; each costs four looks at the end of an index. */
+/** Of the logs behind `after` up to `to`, in the order of their numbers; each costs five looks at the end of an index. */
 export function readProgress(
   dbClient: DbClient,
   { after, to, limit }: { readonly after: number; readonly to: number; readonly limit: number },
@@ -46,6 +47,12 @@ export function readProgress(
       endOf('max').as('newest'),
       sql<number | null>`(select max(b.block) from audit_blocks b where b.log = audit_logs.log)`.as('newestBlock'),
       sql<number | null>`(select max(s.span) from audit_spans s where s.log = audit_logs.log)`.as('newestSpan'),
+      // An era is there when its last bucket is.
+      sql<
+        number | null
+      >`(select max(e.era) from audit_era_terms e where e.log = audit_logs.log and e.bucket = ${sql.lit(BUCKETS - 1)})`.as(
+        'newestEra',
+      ),
     ])
     .where('log', '>', after)
     .where('log', '<=', to)
@@ -58,22 +65,32 @@ function endOf(end: 'min' | 'max'): RawBuilder<number | null> {
   return sql`(select ${sql.raw(end)}(e.seq) from audit_entries e where e.log = audit_logs.log)`;
 }
 
-/** Summaries of one log, as a tenant or the whole instance sees them. All ranges with both their ends, in no order. */
+/** Summaries of one log, as a tenant or the whole instance sees them. All ranges with both their ends; rows in no order. */
 export interface SummaryRows {
+  /** The terms of one bucket. */
+  eraTerms(bucket: number, first: number, last: number): Promise<readonly EraTermsRow[]>;
   spans(first: number, last: number): Promise<readonly AuditSpanRow[]>;
-  /** What the spans tell of a term; `terms` is null where it stands nowhere in the span. */
-  spanTerms(term: number, first: number, last: number): Promise<readonly SpanTermsRow[]>;
+  spanTerms(bucket: number, spans: readonly number[]): Promise<readonly SpanTermsRow[]>;
   blocks(first: number, last: number): Promise<readonly AuditBlockRow[]>;
   blockTerms(blocks: readonly number[], fields: readonly number[]): Promise<readonly BlockTermsRow[]>;
 }
 
-export type SpanTermsRow = Pick<AuditSpanTermsRow, 'span' | 'untold'> & { readonly terms: Uint8Array | null };
+export type EraTermsRow = Pick<AuditEraTermsRow, 'era' | 'untold' | 'terms'>;
+export type SpanTermsRow = Pick<AuditSpanTermsRow, 'span' | 'untold' | 'terms'>;
 export type BlockTermsRow = Pick<Tables['audit_block_terms'], 'block' | 'field' | 'terms'>;
 
 export function summaryRows(dbClient: DbClient, scope: TenantScope, log: number): SummaryRows {
   const lists = dbClient.lists(scope);
-  const contains = sql.raw<boolean>(dbClient.capabilities.bytesContain('t.terms', 'sought.term'));
   return {
+    eraTerms: (bucket, first, last) =>
+      lists
+        .selectFrom('audit_era_terms')
+        .select(['era', 'untold', 'terms'])
+        .where('log', '=', log)
+        .where('bucket', '=', bucket)
+        .where('era', '>=', first)
+        .where('era', '<=', last)
+        .execute(),
     spans: (first, last) =>
       lists
         .selectFrom('audit_spans')
@@ -82,17 +99,14 @@ export function summaryRows(dbClient: DbClient, scope: TenantScope, log: number)
         .where('span', '>=', first)
         .where('span', '<=', last)
         .execute(),
-    async spanTerms(term, first, last) {
-      const { bytesType } = dbClient.capabilities;
-      // Most spans hold most terms not: their bytes need not come.
-      const { rows } = await sql<SpanTermsRow>`
-        with sought (term) as (select cast(${packWords([term])} as ${sql.raw(bytesType)}))
-        select t.span, t.untold, case when ${contains} then t.terms end as terms from audit_span_terms t, sought
-        where t.log = ${log} and t.bucket = ${bucketOf(term)} and t.span >= ${first} and t.span <= ${last}`.execute(
-        lists,
-      );
-      return rows;
-    },
+    spanTerms: (bucket, spans) =>
+      lists
+        .selectFrom('audit_span_terms')
+        .select(['span', 'untold', 'terms'])
+        .where('log', '=', log)
+        .where('bucket', '=', bucket)
+        .where('span', 'in', spans)
+        .execute(),
     blocks: (first, last) =>
       lists
         .selectFrom('audit_blocks')

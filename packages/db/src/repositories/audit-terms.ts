@@ -1,10 +1,15 @@
-/** Consecutive places of a log that are summarised together. Stored summaries rest on these three numbers: they never change. */
+/** Consecutive places of a log that are summarised together. Stored summaries rest on these numbers: they never change. */
 export const BLOCK_ENTRIES = 1_024;
 /** As many as a number has bits here. */
 export const SPAN_BLOCKS = 32;
+export const ERA_SPANS = 32;
 export const BUCKETS = 256;
 
 export const SPAN_ENTRIES = BLOCK_ENTRIES * SPAN_BLOCKS;
+
+export const blockOf = (seq: number) => Math.floor(seq / BLOCK_ENTRIES);
+export const spanOf = (block: number) => Math.floor(block / SPAN_BLOCKS);
+export const eraOf = (span: number) => Math.floor(span / ERA_SPANS);
 
 /** The members of an entry that are summarised; a field's number is its place here. */
 export const TERM_FIELDS = ['agent', 'integration', 'action', 'decision', 'type'] as const;
@@ -35,16 +40,19 @@ export function termOf(field: TermField, value: string): number {
   return (hash ^ (hash >>> 13)) >>> 0 || 1;
 }
 
-/** Of a span's terms those with the same upper 8 bits lie in one row. */
+/** Of the terms of a span, or of an era, those with the same upper 8 bits lie in one row. */
 export function bucketOf(term: number): number {
   return term >>> 24;
 }
 
 /** Numbers of 32 bits, little-endian. */
-export function packWords(words: ArrayLike<number>): Uint8Array {
-  const bytes = new Uint8Array(words.length * WORD_BYTES);
+export function packWords(numbers: ArrayLike<number>): Uint8Array {
+  if (IS_LITTLE_ENDIAN) return new Uint8Array(Uint32Array.from(numbers).buffer);
+  const bytes = new Uint8Array(numbers.length * WORD_BYTES);
   const view = new DataView(bytes.buffer);
-  for (let index = 0; index < words.length; index++) view.setUint32(index * WORD_BYTES, words[index] as number, true);
+  for (let index = 0; index < numbers.length; index++) {
+    view.setUint32(index * WORD_BYTES, numbers[index] as number, true);
+  }
   return bytes;
 }
 

@@ -1,8 +1,18 @@
 import type { AuditSpanRow } from '../audit-tables.ts';
 import type { AuditQuery } from '../ports/audit.ts';
 import { blocksOf, findTerm, type TermInSpan } from './audit-span-terms.ts';
-import type { SummaryRows } from './audit-summary-rows.ts';
-import { BLOCK_ENTRIES, SPAN_BLOCKS, SPAN_ENTRIES, TERM_FIELDS, termOf } from './audit-terms.ts';
+import { padded, type SummaryRows } from './audit-summary-rows.ts';
+import {
+  blockOf,
+  bucketOf,
+  ERA_SPANS,
+  eraOf,
+  SPAN_BLOCKS,
+  SPAN_ENTRIES,
+  spanOf,
+  TERM_FIELDS,
+  termOf,
+} from './audit-terms.ts';
 
 /** A value that is asked for. */
 export interface AskedTerm {
@@ -32,89 +42,137 @@ export interface WalkedLog {
   readonly oldest: number;
 }
 
-/** Spans of which is read at once: few at first, for most of what is asked for is found soon. */
-const SPANS_AT_FIRST = 16;
-const SPANS_AT_ONCE = 256;
+/** Spans that are asked at once: few at first, for most of what is asked for is found soon. */
+const SPANS_AT_ONCE = [4, 32, 128];
+const ERAS_AT_ONCE = 64;
 /** All 32 bits. */
-const ALL_BLOCKS = 0xffff_ffff;
-
-export const blockOf = (seq: number) => Math.floor(seq / BLOCK_ENTRIES);
-export const spanOf = (block: number) => Math.floor(block / SPAN_BLOCKS);
+const ALL = 0xffff_ffff;
 
 /** Where matches may be, from the newest down: wherever no summary tells the contrary. */
 export async function* candidatesOf(log: WalkedLog, query: AuditQuery): AsyncGenerator<Candidate> {
   const terms = termsOf(query);
-  const oldest = spanOf(blockOf(log.oldest));
-  let asked: AskedSpans | undefined;
-  for (let span = spanOf(blockOf(log.end - 1)); span >= oldest; span--) {
-    if (asked === undefined || span < asked.first) {
-      const first = Math.max(oldest, span + 1 - (asked === undefined ? SPANS_AT_FIRST : SPANS_AT_ONCE));
-      asked = await askSpans(log.summaries, { first, last: span, terms, query });
-    }
-    if (!overlaps(asked.times.get(span), query)) continue;
-    const told = tellSpan(asked.terms.map((bySpan) => bySpan.get(span)));
-    if (told !== undefined && 'places' in told) {
-      yield* placesOfSpan(log, span, told.places);
-    } else if (told !== undefined && !isTimed(query)) {
-      yield* blocksDown(log, span, told.blocks).map((block) => ({ block, hasTerms: true }));
-    } else {
-      // Its blocks tell of themselves when the span is not summarised, and when it tells only some of what is asked for.
-      yield* await blocksOfSpan(log, query, { span, bits: told?.blocks ?? ALL_BLOCKS });
+  for await (const spans of batchesOf(spansDown(log, terms), SPANS_AT_ONCE)) {
+    const asked = await askSpans(log.summaries, { spans, terms, query });
+    for (const span of spans) {
+      if (!overlaps(asked.times.get(span), query)) continue;
+      const told = tellSpan(asked.terms.get(span) ?? []);
+      if (told !== undefined && 'places' in told) {
+        yield* placesOfSpan(log, span, told.places);
+      } else if (told !== undefined && !isTimed(query)) {
+        yield* blocksDown(log, span, told.blocks).map((block) => ({ block, hasTerms: true }));
+      } else {
+        // Its blocks tell of themselves when the span is not summarised, and when it tells only some of what is asked for.
+        yield* await blocksOfSpan(log, query, { span, bits: told?.blocks ?? ALL });
+      }
     }
   }
 }
 
+/** Batches of growing length, the last length again and again. `isEnough` ends one earlier. */
+export async function* batchesOf<Item>(
+  items: AsyncIterable<Item>,
+  lengths: readonly number[],
+  isEnough: (batch: readonly Item[]) => boolean = () => false,
+): AsyncGenerator<readonly Item[]> {
+  let batch: Item[] = [];
+  let batches = 0;
+  for await (const item of items) {
+    batch.push(item);
+    if (batch.length < (lengths[batches] ?? (lengths.at(-1) as number)) && !isEnough(batch)) continue;
+    yield batch;
+    batch = [];
+    batches += 1;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** The spans in which all the terms stand, as far as eras tell. */
+async function* spansDown({ summaries, end, oldest }: WalkedLog, terms: readonly AskedTerm[]): AsyncGenerator<number> {
+  const [newestSpan, oldestSpan] = [spanOf(blockOf(end - 1)), spanOf(blockOf(oldest))];
+  for (let last = eraOf(newestSpan); last >= eraOf(oldestSpan); last -= ERAS_AT_ONCE) {
+    const first = Math.max(eraOf(oldestSpan), last + 1 - ERAS_AT_ONCE);
+    const told = await Promise.all(terms.map(({ term }) => tellEras(summaries, term, first, last)));
+    for (let era = last; era >= first; era--) {
+      const bits = told.reduce((all, byEra) => all & (byEra.get(era) ?? ALL), ALL);
+      yield* bitsDown(bits)
+        .map((bit) => era * ERA_SPANS + bit)
+        .filter((span) => span <= newestSpan && span >= oldestSpan);
+    }
+  }
+}
+
+/** By era: a bit for each span in which the term may stand. */
+async function tellEras(
+  summaries: SummaryRows,
+  term: number,
+  first: number,
+  last: number,
+): Promise<Map<number, number>> {
+  const rows = await summaries.eraTerms(bucketOf(term), first, last);
+  return new Map(
+    rows.map(({ era, untold, terms }) => {
+      const found = findTerm(terms, term);
+      return [era, untold | (found !== undefined && 'blocks' in found ? found.blocks : 0)];
+    }),
+  );
+}
+
 interface AskedSpans {
-  readonly first: number;
   readonly times: ReadonlyMap<number, AuditSpanRow>;
-  /** For each term that is asked for. */
-  readonly terms: readonly ReadonlyMap<number, ToldTerm>[];
+  /** What each span was asked for; undefined: it does not know. */
+  readonly terms: ReadonlyMap<number, readonly (ToldTerm | undefined)[]>;
 }
 
 interface ToldTerm {
   readonly untold: number;
-  /** Undefined: it stands nowhere in the span. */
-  readonly found: TermInSpan | undefined;
+  readonly found: TermInSpan;
 }
 
 interface SpanQuestion {
-  readonly first: number;
-  readonly last: number;
+  /** From the newest down. */
+  readonly spans: readonly number[];
   readonly terms: readonly AskedTerm[];
   readonly query: AuditQuery;
 }
 
-async function askSpans(summaries: SummaryRows, question: SpanQuestion): Promise<AskedSpans> {
-  const { first, last, terms, query } = question;
-  const [times, ...told] = await Promise.all([
-    isTimed(query) ? summaries.spans(first, last) : [],
-    ...terms.map(async ({ term }) => {
-      const rows = await summaries.spanTerms(term, first, last);
-      return rows.map(({ span, untold, terms: bytes }) => {
-        return [span, { untold, found: bytes === null ? undefined : findTerm(bytes, term) }] as const;
-      });
-    }),
-  ]);
-  return { first, times: new Map(times.map((row) => [row.span, row])), terms: told.map((rows) => new Map(rows)) };
+/** So few places are looked at rather than compared with where the other terms stand. */
+const FEW_PLACES = 8;
+
+async function askSpans(summaries: SummaryRows, { spans, terms, query }: SpanQuestion): Promise<AskedSpans> {
+  const [last, first] = [spans[0] as number, spans.at(-1) as number];
+  const times = isTimed(query) ? await summaries.spans(first, last) : [];
+  const told = new Map<number, (ToldTerm | undefined)[]>(spans.map((span) => [span, []]));
+  let open = spans;
+  for (const { term } of terms) {
+    if (open.length === 0) break;
+    const rows = await summaries.spanTerms(bucketOf(term), padded(open, SPANS_AT_ONCE));
+    const bySpan = new Map(rows.map((row) => [row.span, row]));
+    for (const span of open) {
+      const row = bySpan.get(span);
+      told.get(span)?.push(row && { untold: row.untold, found: findTerm(row.terms, term) ?? NOWHERE });
+    }
+    open = open.filter((span) => !hasFewPlaces(told.get(span)?.at(-1)));
+  }
+  return { times: new Map(times.map((row) => [row.span, row])), terms: told };
 }
+
+function hasFewPlaces(told: ToldTerm | undefined): boolean {
+  return told !== undefined && told.untold === 0 && 'places' in told.found && told.found.places.length <= FEW_PLACES;
+}
+
+const NOWHERE: TermInSpan = { places: [] };
 
 /** Where all terms stand; undefined when nothing is known of one of them, or none is asked for. */
 function tellSpan(told: readonly (ToldTerm | undefined)[]): TermInSpan | undefined {
   if (told.length === 0 || !told.every((each) => each !== undefined)) return undefined;
   const untold = told.reduce((bits, each) => bits | each.untold, 0);
-  const found = told.map((each) => each.found ?? NOWHERE);
-  const blocks = found.reduce(
-    (bits, each) => bits & ('blocks' in each ? each.blocks : blocksOf(each.places)),
-    ALL_BLOCKS,
-  );
-  const lists = found.filter((each) => 'places' in each).map(({ places }) => places);
-  const [places, ...others] = lists;
+  const found = told.map((each) => each.found);
+  const blocks = found.reduce((bits, each) => bits & ('blocks' in each ? each.blocks : blocksOf(each.places)), ALL);
+  const [places, ...others] = found.filter((each) => 'places' in each).map((each) => each.places);
   if (untold !== 0 || places === undefined) return { blocks: blocks | untold };
   const isIn = (place: number) => ((blocks >>> blockOf(place)) & 1) === 1;
   return { places: places.filter((place) => isIn(place) && others.every((other) => other.includes(place))) };
 }
-
-const NOWHERE: TermInSpan = { places: [] };
 
 function placesOfSpan({ end, oldest }: WalkedLog, span: number, told: readonly number[]): Candidate[] {
   const places = told.map((place) => span * SPAN_ENTRIES + place).filter((place) => place < end && place >= oldest);
@@ -148,8 +206,12 @@ function overlaps(row: Pick<AuditSpanRow, 'at_min' | 'at_max'> | undefined, { fr
 
 /** Those of a span's blocks whose bits are set, the newest first, as far as they are of interest. */
 function blocksDown({ end, oldest }: WalkedLog, span: number, bits: number): number[] {
-  return Array.from({ length: SPAN_BLOCKS }, (_, index) => SPAN_BLOCKS - 1 - index)
-    .filter((bit) => ((bits >>> bit) & 1) === 1)
+  return bitsDown(bits)
     .map((bit) => span * SPAN_BLOCKS + bit)
     .filter((block) => block <= blockOf(end - 1) && block >= blockOf(oldest));
+}
+
+/** The numbers of the bits that are set, the highest first. */
+function bitsDown(bits: number): number[] {
+  return Array.from({ length: 32 }, (_, index) => 31 - index).filter((bit) => ((bits >>> bit) & 1) === 1);
 }

@@ -10,7 +10,7 @@ const LIST = 'claims';
 
 /** Places that are looked at from the newest down: first a few, for mostly that is enough, then as many as a page may cost. */
 const PLACES_AT_FIRST = 2_000;
-const PLACES_MAX = 20_000;
+const PLACES_MAX = 5_000;
 
 /** Found by small indexes of their own. */
 const RARE_STATES: readonly (ClaimState | undefined)[] = ['unknown', 'dispatching', 'awaiting_approval'];

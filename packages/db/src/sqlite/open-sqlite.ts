@@ -29,7 +29,7 @@ const CAPABILITIES: EngineCapabilities = {
   jsonMember: (column, member) => `${column} ->> '$.${member}'`,
   jsonText: (column) => column,
   isJson: (column) => `json_valid(${column})`,
-  bytesContain: (bytes, sought) => `instr(${bytes}, ${sought}) > 0`,
+  textMember: (text, member) => `${text} ->> '$.${member}'`,
   clockMs: "cast(unixepoch('subsec') * 1000 as integer)",
   inByteOrder: (statement) => statement,
   rowSecurity: () => [],

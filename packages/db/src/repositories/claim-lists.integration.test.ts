@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type DbHarness, readPages } from '../conformance/harness.ts';
+import { fillStore, TENANT } from '../growth/fill-store.fixture.ts';
+import { makeSqliteHarness } from '../sqlite/sqlite-harness.fixture.ts';
+import type { ClaimFilter } from './claim-lists.ts';
+
+const CLAIMS = 12_000;
+
+describe('lists among twelve thousand claims', () => {
+  let harness: DbHarness;
+  beforeAll(async () => {
+    harness = await makeSqliteHarness();
+    await fillStore(harness.client, { agents: CLAIMS, integrations: 10, entries: 20 });
+  });
+  afterAll(() => harness.close());
+
+  const list = (filter: ClaimFilter, limit: number) =>
+    readPages((cursor) => {
+      const page = { limit, nowMs: 1, ...(cursor === undefined ? {} : { cursor }) };
+      return harness.repositories.claims.list(TENANT, filter, page);
+    });
+
+  test('a page looks at five thousand claims at most, and the next goes on there', async () => {
+    expect(await list({ integration: 'nothing' }, 10)).toEqual({ items: [], sizes: [0, 0, 0] });
+  });
+
+  test('no claim is left out or told twice, the newest first', async () => {
+    const { items } = await list({ integration: 'integration-00000003' }, 100);
+    expect(items.map(({ key }) => Number(key))).toEqual(
+      Array.from({ length: CLAIMS / 10 }, (_, index) => CLAIMS - 7 - 10 * index),
+    );
+  });
+
+  test('an agent’s few are found at once, however old', async () => {
+    const [claim] = (await list({}, 1_000)).items.slice(-1);
+    const { items, sizes } = await list({ agent: claim?.agent ?? '' }, 5);
+    expect([items.map(({ key }) => key), sizes]).toEqual([['0'], [1]]);
+  });
+});
