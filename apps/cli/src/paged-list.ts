@@ -34,7 +34,7 @@ interface LongList<T> {
 
 /** Reads as many pages as are asked for, shows them, and says how to go on. */
 export async function showPages<T>(
-  session: Session,
+  session: Pick<Session, 'context' | 'json'>,
   { limit, cursor, all }: PageOptions,
   { list, columns, none }: LongList<T>,
 ): Promise<void> {

@@ -149,6 +149,19 @@ describe('sweeps', () => {
     expect(faults).toEqual([]);
   });
 
+  test('summarise the audit log as it grows', async () => {
+    await runInTransaction(db, async (context) => {
+      for (let seq = 0; seq < 1_024; seq += 1) {
+        await repositories.audit.append({ at: seq, tenant: TENANT, type: 'denied' }, context);
+      }
+    });
+    const rounds = countRounds();
+    start({ onRound: rounds.onRound });
+    await rounds.more(1);
+    expect(await repositories.audit.summarise(1)).toBe(0);
+    expect(faults).toEqual([]);
+  });
+
   test('take many in several rounds, and do not wait long between them', async () => {
     for (let i = 0; i < 250; i += 1) {
       await repositories.approvals.create({ ...APPROVAL, fingerprint: String(i).padStart(64, '0') }, clock.nowMs);

@@ -272,3 +272,19 @@ test('what takes too long is left for the next answer, at the end of a page', as
   expect(counts.length).toBeGreaterThan(2);
   expect(counts.reduce((sum, count) => sum + count)).toBe(600);
 });
+
+test('a page of the log on which nothing was found is not the end of it', async () => {
+  await using plane = await startTestControlPlane();
+  await prepare(plane);
+  await record(plane, {}, {}, {});
+  const { repositories } = plane;
+  const ground = await readSimulationGround({ repositories }, 'default', { rules: [] });
+  const range = { tenant: 'default', from: 0, to: plane.clock.now + 1, limit: 100, msMax: 5_000, cursor: undefined };
+  let isFirst = true;
+  const query: typeof repositories.audit.query = async (tenant, { cursor, ...asked }) => {
+    if (!isFirst) return repositories.audit.query(tenant, cursor === 'further down' ? asked : { ...asked, cursor });
+    isFirst = false;
+    return { items: [], nextCursor: 'further down' };
+  };
+  expect(await simulateCalls({ query }, ground, range)).toMatchObject({ calls: 3, truncated: false });
+});

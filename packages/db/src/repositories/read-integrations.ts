@@ -4,11 +4,11 @@ import type { IntegrationRow } from '../tables.ts';
 import { toIntegrationRecord } from './integrations.ts';
 
 /** Calls are served by the same event loop: after this long it is given back to them. */
-const SLICE_MS = 3;
+const SLICE_MS = 5;
 /** Of a tenant with fewer all are read anew: that takes no time worth mentioning. */
 const KEPT_FROM = 100;
 /** Of all tenants; those read last stay. */
-const KEPT_MAX = 50_000;
+const KEPT_MAX = 20_000;
 
 interface Kept {
   readonly row: IntegrationRow;

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 /** Calls are served by the same event loop: after this long it is given back to them. */
-const SLICE_MS = 3;
+const SLICE_MS = 5;
 
 /** `map` over many items. Few take one slice, and are done without waiting. */
 export async function mapInSlices<Item, Result>(
