@@ -7,6 +7,7 @@ import { openChannels } from './channels.ts';
 import type { RedisConnection, RedisState } from './redis-connection.ts';
 import { describeFailure, unavailable } from './redis-failure.ts';
 import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
+import { steadyConnectorOf } from './steady-connector.ts';
 import { watchClient } from './watch-client.ts';
 
 export interface RedisOptions {
@@ -46,8 +47,12 @@ export async function connectRedis(options: RedisOptions): Promise<RedisConnecti
     retryStrategy: (times) => pauseMs(times, reconnectMsMax, options.random ?? Math.random),
   };
   // Loaded here, so that a node without Redis carries nothing of it.
-  const { Redis } = await import('ioredis');
-  const connection = openConnection(() => new Redis(clientOptions), { prefix, secrets: [address.password] });
+  const { AbstractConnector, Redis } = await import('ioredis');
+  const Connector = steadyConnectorOf(AbstractConnector);
+  const connection = openConnection(() => new Redis({ ...clientOptions, Connector }), {
+    prefix,
+    secrets: [address.password],
+  });
   await untilReady(connection, connectTimeoutMs);
   return connection;
 }
