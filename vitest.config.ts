@@ -53,8 +53,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           ...IN_ONE_WORLD,
-          // More than there are cores: most of a system test is waiting for something that has its time.
-          maxWorkers: 3,
+          // No more than there are cores: some of these tests hold a whole program to its time.
         },
       },
     ],

@@ -103,8 +103,8 @@ function replayGoals({ replay }: BenchReport): Goal[] {
   return [
     atMost('CPU, the first replay of a key ÷ the call it repeats', first.cpuMicrosPerRequest, 1),
     atMost('p50, the first replay of a key ÷ the call it repeats', first.p50Us, 1),
-    atMost('CPU, a further replay ÷ a call without a key', further.cpuMicrosPerRequest, 1),
-    atMost('p50, a further replay ÷ a call without a key', further.p50Us, 1),
+    atMost('CPU, a further replay ÷ the call it repeats', further.cpuMicrosPerRequest, 1),
+    atMost('p50, a further replay ÷ the call it repeats', further.p50Us, 1),
   ];
 }
 

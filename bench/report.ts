@@ -91,10 +91,14 @@ function scrubbingRows(scrubbing: Scrubbing): Readonly<Record<keyof Scrubbing, R
   };
 }
 
-/** What replays cost: the first of a key divided by the call that it repeats, the further ones by a call without a key. */
-export function replayRatios(replay: Replay): Record<'first' | 'further', Omit<ResultRow, 'name'>> {
+/** What replays cost, the first of a key and further ones: divided by the call that they repeat, and by a call without a key. */
+export function replayRatios(replay: Replay): Record<'first' | 'further' | 'overKeyless', Omit<ResultRow, 'name'>> {
   const rows = replayRows(replay);
-  return { first: divided(rows.replayed, rows.forwarded), further: divided(rows.repeated, rows.keyless) };
+  return {
+    first: divided(rows.replayed, rows.forwarded),
+    further: divided(rows.repeated, rows.forwarded),
+    overKeyless: divided(rows.repeated, rows.keyless),
+  };
 }
 
 function replayRows({ keyless, forwarded, replayed, repeated }: Replay): Readonly<Record<keyof Replay, ResultRow>> {
@@ -130,8 +134,12 @@ function storeRatioNames(stores: Stores): Record<string, Omit<ResultRow, 'name'>
 }
 
 function replayRatioNames(replay: Replay): Record<string, Omit<ResultRow, 'name'>> {
-  const { first, further } = replayRatios(replay);
-  return { 'replayed/first-of-key': first, 'replayed-again/keyless': further };
+  const { first, further, overKeyless } = replayRatios(replay);
+  return {
+    'replayed/first-of-key': first,
+    'replayed-again/first-of-key': further,
+    'replayed-again/keyless': overKeyless,
+  };
 }
 
 function divided(row: ResultRow, by: ResultRow): Omit<ResultRow, 'name'> {
