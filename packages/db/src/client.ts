@@ -22,6 +22,8 @@ export interface EngineCapabilities {
   readonly isJson: (column: string) => string;
   /** As `jsonMember`, of text that is JSON and of which no more than this member is wanted. */
   readonly textMember: (text: string, member: string, kind?: 'text' | 'integer') => string;
+  /** SQL that finds a text in another: its place counted from 1, or 0. */
+  readonly placeOfText: 'instr' | 'strpos';
   /** SQL of the store's own clock, in whole milliseconds since the epoch. */
   readonly clockMs: string;
   /** A statement that makes a table or a column, such that its texts are compared and ordered byte by byte, whatever the database's rule. */

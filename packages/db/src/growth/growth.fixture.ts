@@ -23,9 +23,9 @@ const LARGE: Readonly<Record<string, StoreSize>> = {
 };
 
 const TIMES_MAX = 1.5;
-/** So much more may be timer, scheduler and collector: on two cores with other work that is what a median of fifteen is off by. */
+/** So much more may be timer, scheduler and collector: on two cores with other work that is what a median is off by. */
 const FLOOR_MS = 1;
-const ROUNDS = 15;
+const ROUNDS = 9;
 /** Who is beyond the limit is measured anew, with all others that are: only who stays there is. */
 const TRIES = 4;
 

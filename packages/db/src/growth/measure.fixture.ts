@@ -7,7 +7,10 @@ export interface Measured {
   readonly large: number;
 }
 
-/** Medians of `rounds` turns. Each question is asked of the one store and then of the other, so that what else the machine does meets both. */
+/**
+ * Medians of `rounds` turns. Each question is asked of the one store and then of the other, so that what else the machine does meets both. In
+ * a turn it is asked some times, and the quickest answer counts: that is the work, the others are the work and what came between.
+ */
 export async function measure(
   questions: readonly Question[],
   stores: { readonly small: FilledStore; readonly large: FilledStore },
@@ -17,9 +20,13 @@ export async function measure(
   for (let turn = -WARM_ROUNDS; turn < rounds; turn++) {
     for (const [index, question] of questions.entries()) {
       for (const which of turn % 2 === 0 ? (['small', 'large'] as const) : (['large', 'small'] as const)) {
-        const begin = performance.now();
-        await question.ask(stores[which], turn + WARM_ROUNDS);
-        if (turn >= 0) times[index]?.[which].push(performance.now() - begin);
+        let quickest = Number.POSITIVE_INFINITY;
+        for (let asked = 0; asked < ASKED_IN_A_TURN; asked++) {
+          const begin = performance.now();
+          await question.ask(stores[which], turn + WARM_ROUNDS);
+          quickest = Math.min(quickest, performance.now() - begin);
+        }
+        if (turn >= 0) times[index]?.[which].push(quickest);
       }
     }
   }
@@ -30,6 +37,7 @@ export async function measure(
   }));
 }
 
+const ASKED_IN_A_TURN = 3;
 /** Turns that do not count: statements are prepared in them. */
 const WARM_ROUNDS = 2;
 

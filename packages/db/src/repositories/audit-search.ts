@@ -26,7 +26,7 @@ export interface SearchResult {
 /** The newest entries are read as they are, so many for each that is wanted: common values need no summary. */
 const FIRST_LOOK = 4;
 /** Candidates that are looked at at once: few at first, for often those lead to all that is wanted. */
-const CANDIDATES_AT_ONCE = [4, 32];
+const CANDIDATES_AT_ONCE = [8, 32];
 const PLACES_AT_ONCE_MAX = 256;
 const PLACES_AT_ONCE = [8, 64, PLACES_AT_ONCE_MAX];
 

@@ -30,6 +30,7 @@ const CAPABILITIES: EngineCapabilities = {
   jsonText: (column) => column,
   isJson: (column) => `json_valid(${column})`,
   textMember: (text, member) => `${text} ->> '$.${member}'`,
+  placeOfText: 'instr',
   clockMs: "cast(unixepoch('subsec') * 1000 as integer)",
   inByteOrder: (statement) => statement,
   rowSecurity: () => [],
