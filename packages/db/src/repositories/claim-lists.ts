@@ -4,7 +4,7 @@ import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { decodeNumberCursor, encodeCursor, rowsToRead, toPage } from '../page.ts';
 import { CLAIM_STATES, type ClaimRecord, type ClaimState } from '../ports/claims.ts';
 import type { Page, PageRequest } from '../ports/context.ts';
-import { type JoinedClaimRow, requireClaimRecord, selectClaims, whereReads } from './claim-rows.ts';
+import { type AskedClaims, type JoinedClaimRow, requireClaimRecord, selectClaims, whereReads } from './claim-rows.ts';
 
 const LIST = 'claims';
 
@@ -72,7 +72,7 @@ function selectPage(
   [from, to]: readonly [number, number],
   limit: number,
 ): Promise<JoinedClaimRow[]> {
-  return selectWhere(search, sql<string>`c.tenant || ''`)
+  return selectWhere(search, sql<string>`c.tenant || ''`, { before: to, limit })
     .where('c.place', '>=', from)
     .where('c.place', '<', to)
     .orderBy('c.place', 'desc')
@@ -82,17 +82,21 @@ function selectPage(
 
 /** All of the agent's are collected and sorted: so written, their order leads to no index. */
 function selectOfAgent(search: ClaimSearch, before: number, limit: number): Promise<JoinedClaimRow[]> {
-  return selectWhere(search, sql<string>`c.tenant`)
+  return selectWhere(search, sql<string>`c.tenant`, { before, limit })
     .where(sql<boolean>`+c.place < ${before}`)
     .orderBy(sql`+c.place`, 'desc')
     .limit(limit)
     .execute();
 }
 
-function selectWhere({ dbClient, tenant, filter, nowMs }: ClaimSearch, ofTenant: RawBuilder<string>) {
+function selectWhere(
+  { dbClient, tenant, filter, nowMs }: ClaimSearch,
+  ofTenant: RawBuilder<string>,
+  bounds: Pick<AskedClaims, 'before' | 'limit'>,
+) {
   const { state, agent, integration } = filter;
   const all = selectClaims(dbClient.lists(tenant), 'without answers').where(ofTenant, '=', tenant);
-  let query = whereReads(all, { tenant, state, nowMs });
+  let query = whereReads(all, { ...filter, ...bounds, tenant, state, nowMs });
   if (agent !== undefined) query = query.where('c.agent', '=', agent);
   if (integration !== undefined) query = query.where('c.integration', '=', integration);
   return query;

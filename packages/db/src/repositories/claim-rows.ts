@@ -70,11 +70,22 @@ export function compileFind(dbClient: DbClient) {
 // biome-ignore lint/suspicious/noExplicitAny: the type of a query is that of all its joins, and says nothing here
 type ClaimQuery = SelectQueryBuilder<any, any, any>;
 
+/** Claims that are listed. */
+export interface AskedClaims {
+  readonly tenant: string;
+  readonly state: ClaimState | undefined;
+  readonly agent?: string | undefined;
+  readonly integration?: string | undefined;
+  /** Only places below. */
+  readonly before: number;
+  /** No more are wanted, the newest first. */
+  readonly limit: number;
+  readonly nowMs: number;
+}
+
 /** Only claims that read so at `nowMs`; undefined: only those that are there. The same judgement as `claimStateOf`. */
-export function whereReads<Query extends ClaimQuery>(
-  query: Query,
-  { tenant, state, nowMs }: { tenant: string; state: ClaimState | undefined; nowMs: number },
-): Query {
+export function whereReads<Query extends ClaimQuery>(query: Query, asked: AskedClaims): Query {
+  const { tenant, state, nowMs } = asked;
   const isAlive = sql<boolean>`c.expires_at > ${nowMs}`;
   const isOwned = sql<boolean>`coalesce(l.lease_until, 0) > ${nowMs}`;
   const isOpen = sql<boolean>`coalesce(${approvalEnd}, ${nowMs} + 1) > ${nowMs}`;
@@ -85,7 +96,7 @@ export function whereReads<Query extends ClaimQuery>(
     case 'unknown':
       // So that the small indexes of both are used; likewise below.
       return query.where(
-        sql<boolean>`c.place in (select u.place from claims u where u.tenant = ${tenant} and u.state = 'unknown'
+        sql<boolean>`c.place in (select u.place from (${newestUnknown(asked)}) u
           union all select d.place from claims d where d.state = 'dispatching')
           and (c.state = 'unknown' or not ${isOwned})`,
       ) as Query;
@@ -107,6 +118,14 @@ export function whereReads<Query extends ClaimQuery>(
     case 'failed_not_sent':
       return query.where(sql<boolean>`c.state = ${sql.lit(state)} and ${isAlive}`) as Query;
   }
+}
+
+/** No more than a page takes: an engine that does not know how few there are looks at all claims for them. */
+function newestUnknown({ tenant, agent, integration, before, limit }: AskedClaims) {
+  const ofAgent = agent === undefined ? sql`` : sql`and n.agent = ${agent}`;
+  const ofIntegration = integration === undefined ? sql`` : sql`and n.integration = ${integration}`;
+  return sql`select n.place from claims n where n.tenant = ${tenant} and n.state = 'unknown' and n.place < ${before}
+    ${ofAgent} ${ofIntegration} order by n.place desc limit ${limit}`;
 }
 
 /** undefined: the key is free at `nowMs`. */
