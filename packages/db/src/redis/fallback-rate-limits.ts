@@ -1,4 +1,5 @@
 import type { CountedLimit, LimitVerdict, RateLimitsPort } from '../ports/rate-limits.ts';
+import { createDeadlines } from './deadlines.ts';
 
 export interface FallbackRateLimitsOptions {
   readonly redis: RateLimitsPort;
@@ -33,6 +34,7 @@ export interface FallbackRateLimits extends RateLimitsPort {
  */
 export function createFallbackRateLimits(options: FallbackRateLimitsOptions): FallbackRateLimits {
   const { redis, memory, timeoutMs = 250, restMs = 1_000, monotonicMs = () => performance.now() } = options;
+  const within = createDeadlines(timeoutMs);
   /** Whose verdict it was, so that it is given back there. */
   const byMemory = new WeakSet<LimitVerdict>();
   const counts = { fellBack: 0, failures: 0 };
@@ -68,7 +70,7 @@ export function createFallbackRateLimits(options: FallbackRateLimitsOptions): Fa
   async function ask(kind: 'spend' | 'judge', limits: readonly CountedLimit[], nowMs: number, isTrial: boolean) {
     if (isTrial) isTrying = true;
     try {
-      const verdicts = await within(redis[kind](limits, nowMs), timeoutMs);
+      const verdicts = await within(redis[kind](limits, nowMs));
       // An answer to a call from before a failure says nothing of what came after.
       if (isTrial) succeed();
       return verdicts;
@@ -106,22 +108,4 @@ export function createFallbackRateLimits(options: FallbackRateLimitsOptions): Fa
       fail(error instanceof Error ? error.message : String(error));
     }
   }
-}
-
-/** Rejects after the time; but an answer that has arrived and was not read yet, because this thread was busy, counts. */
-function within<T>(asked: T | Promise<T>, timeoutMs: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`no answer within ${timeoutMs} ms`));
-    const timer = setTimeout(() => setImmediate(late), timeoutMs);
-    Promise.resolve(asked).then(
-      (answer) => {
-        clearTimeout(timer);
-        resolve(answer);
-      },
-      (error) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    );
-  });
 }

@@ -66,10 +66,11 @@ end
  * The sliding window of `@postern/policy` (limit/sliding-window.ts), to the same verdicts: a property test holds them together. For
  * several calls, one after the other; each spends all of its limits or none.
  *
- * KEYS, for each limit: its counter, the counter of those without room, the tenant's list of counters.
- * ARGV: how many counters a tenant has room for, and of calls; for each call the time in milliseconds or '' for the server's, 1 to spend or
- * 0 to judge, its number of limits; then for each limit its requests and seconds.
- * Answers for each limit: which key counts it (0 its own, 1 the shared one), allowed, time, remaining, seconds until reset.
+ * KEYS: counters, and tenants' lists of counters, each once. ARGV: one text of words, for one argument and one answer cost the client less than
+ * hundreds: how many counters a tenant has room for, and of calls; for each call the time in milliseconds or `-` for the server's, 1 to
+ * spend or 0 to judge, its number of limits; then for each limit the places in KEYS of its counter, of the counter of those without room and
+ * of the tenant's list, its requests and its seconds.
+ * Answers a text, with five words for each limit: which key counts it (0 its own, 1 the shared one), allowed, time, remaining, seconds until reset.
  *
  * A counter is a hash: n the latest time seen, s the calls in the window, h and t the first and the next number of its grains, under each
  * number `start:count`; f the start of the first grain, l and c start and count of the last; z until when it is kept and listed.
@@ -78,7 +79,9 @@ end
 export const RATE_LIMITS = redisScript(`${COUNTERS}
 local time = redis.call('TIME')
 local serverMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local countersMax = tonumber(ARGV[1])
+local words = {}
+for word in string.gmatch(ARGV[1], '%S+') do words[#words + 1] = word end
+local countersMax = tonumber(words[1])
 local counters = {}
 local rooms = {}
 
@@ -145,12 +148,13 @@ local function spend(limit)
   end
 end
 
-local function openLimits(from, argument, count, nowMs)
+local function openLimits(from, count, nowMs)
   local limits, all, opening = {}, true, {}
   for i = 1, count do
-    local key = from + 3 * (i - 1)
-    local limit = { requests = tonumber(ARGV[argument + 2 * (i - 1)]), seconds = tonumber(ARGV[argument + 2 * i - 1]),
-      list = KEYS[key + 2], shared = 0, counter = counterOf(KEYS[key]) }
+    local at = from + 5 * (i - 1)
+    local keys = { KEYS[tonumber(words[at])], KEYS[tonumber(words[at + 1])], KEYS[tonumber(words[at + 2])] }
+    local limit = { requests = tonumber(words[at + 3]), seconds = tonumber(words[at + 4]), list = keys[3], shared = 0,
+      counter = counterOf(keys[1]) }
     limit.window = limit.seconds * 1000
     limit.grain = math.max(1, math.floor(limit.seconds))
     if not limit.counter.exists and not limit.counter.opening then
@@ -160,7 +164,7 @@ local function openLimits(from, argument, count, nowMs)
         limit.counter.opening = true
       else
         limit.shared = 1
-        limit.counter = counterOf(KEYS[key + 1])
+        limit.counter = counterOf(keys[2])
       end
     end
     advance(limit, nowMs)
@@ -172,30 +176,26 @@ local function openLimits(from, argument, count, nowMs)
 end
 
 local answer = {}
-local key, argument = 1, 3
-for call = 1, tonumber(ARGV[2]) do
-  local nowMs = tonumber(ARGV[argument]) or serverMs
-  local spends, count = ARGV[argument + 1] == '1', tonumber(ARGV[argument + 2])
-  local limits, all = openLimits(key, argument + 3, count, nowMs)
+local at = 3
+for call = 1, tonumber(words[2]) do
+  local nowMs = tonumber(words[at]) or serverMs
+  local spends, count = words[at + 1] == '1', tonumber(words[at + 2])
+  local limits, all = openLimits(at + 3, count, nowMs)
   for _, limit in ipairs(limits) do
     if spends and all then spend(limit) end
     local counter = limit.counter
     counter.opening = nil
     local untilNext = limit.window
     if counter.h < counter.t then untilNext = counter.f + limit.grain - 1 + limit.window - counter.n end
-    answer[#answer + 1] = limit.shared
-    answer[#answer + 1] = limit.allowed and 1 or 0
-    answer[#answer + 1] = counter.n
-    answer[#answer + 1] = math.max(0, limit.requests - counter.s)
-    answer[#answer + 1] = math.max(1, math.ceil(untilNext / 1000))
+    answer[#answer + 1] = string.format('%d %d %.0f %.0f %.0f', limit.shared, limit.allowed and 1 or 0, counter.n,
+      math.max(0, limit.requests - counter.s), math.max(1, math.ceil(untilNext / 1000)))
   end
-  key = key + 3 * count
-  argument = argument + 3 + 2 * count
+  at = at + 3 + 5 * count
 end
 for _, counter in pairs(counters) do
   if counter.changed and counter.exists then writeCounter(counter) end
 end
-return answer
+return table.concat(answer, ' ')
 `);
 
 /** KEYS: counters. ARGV, for each: the time its call was counted at, and the window's seconds. The grain of that time gets one call less. */

@@ -1,6 +1,7 @@
 import type { CountedLimit, LimitVerdict, RateLimitsPort } from '../ports/rate-limits.ts';
-import { encodePart } from '../volatile/key-of.ts';
+
 import { batchCalls } from './batch-calls.ts';
+import { collectKeys } from './rate-limit-keys.ts';
 import { GIVE_BACK, RATE_LIMITS } from './rate-limit-script.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { unavailable } from './redis-failure.ts';
@@ -38,38 +39,32 @@ export function createRedisRateLimits(redis: RedisConnection, options: RedisRate
   const spentIn = new WeakMap<LimitVerdict, string>();
 
   async function judgeAll(calls: readonly Call[]): Promise<readonly (readonly LimitVerdict[])[]> {
-    const keys: string[] = [];
-    const parameters: (string | number)[] = [countersMax, calls.length];
+    const keys = collectKeys(prefix);
+    let words = `${countersMax} ${calls.length}`;
     for (const { limits, nowMs, spends } of calls) {
-      parameters.push(clock === 'server' ? '' : timeOf(nowMs), spends ? 1 : 0, limits.length);
-      for (const { tenant, rule, key, requests, perSeconds } of limits) {
-        const base = `${prefix}:rate-limits:${encodePart('tenant', tenant)}`;
-        // What is free text stands last, so it can be whatever it is.
-        keys.push(`${base}:counter:${key}`, `${base}:others:${rule}`, `${base}:counters`);
-        parameters.push(requests, perSeconds);
-      }
+      words += ` ${clock === 'server' ? '-' : timeOf(nowMs)} ${spends ? 1 : 0} ${limits.length}`;
+      for (const limit of limits) words += ` ${keys.placesOf(limit)} ${limit.requests} ${limit.perSeconds}`;
     }
-    const answer = await redis.run(RATE_LIMITS, keys, parameters);
-    if (!isNumbers(answer, (keys.length / 3) * MEMBERS))
-      throw unavailable('the script of rate limits answered something else');
-    let limitsBefore = 0;
-    return calls.map(({ limits, spends }) => {
-      const first = limitsBefore;
-      limitsBefore += limits.length;
-      return limits.map((_, place) => {
-        const at = (first + place) * MEMBERS;
+    const answer = readWords(await redis.run(RATE_LIMITS, keys.all, [words]));
+    let at = 0;
+    const verdicts = calls.map(({ limits, spends }) =>
+      limits.map((limit) => {
+        const isShared = answer[at] === 1;
         const verdict = verdictAt(answer, at + 1);
-        if (spends) spentIn.set(verdict, keys[(first + place) * 3 + (answer[at] as number)] as string);
+        at += MEMBERS;
+        if (spends) spentIn.set(verdict, isShared ? keys.othersOf(limit) : keys.counterOf(limit));
         return verdict;
-      });
-    });
+      }),
+    );
+    if (at !== answer.length) throw unavailable('the script of rate limits answered something else');
+    return verdicts;
   }
 
   const ask = batchCalls(CALLS_MAX, judgeAll);
 
   return {
-    spend: async (limits, nowMs) => (limits.length === 0 ? [] : ask({ limits, nowMs, spends: true })),
-    judge: async (limits, nowMs) => (limits.length === 0 ? [] : ask({ limits, nowMs, spends: false })),
+    spend: (limits, nowMs) => (limits.length === 0 ? [] : ask({ limits, nowMs, spends: true })),
+    judge: (limits, nowMs) => (limits.length === 0 ? [] : ask({ limits, nowMs, spends: false })),
     async giveBack(limits, verdicts) {
       // One limit that refused means that none has counted.
       if (verdicts.some(({ isAllowed }) => !isAllowed)) return;
@@ -88,8 +83,13 @@ export function createRedisRateLimits(redis: RedisConnection, options: RedisRate
   };
 }
 
-function isNumbers(answer: unknown, length: number): answer is readonly number[] {
-  return Array.isArray(answer) && answer.length === length;
+/** Numbers as words; what is none is not what the script answers. */
+function readWords(answer: unknown): readonly number[] {
+  const numbers = typeof answer === 'string' ? answer.split(' ').map(Number) : [];
+  if (numbers.length === 0 || numbers.some(Number.isNaN)) {
+    throw unavailable('the script of rate limits answered something else');
+  }
+  return numbers;
 }
 
 function verdictAt(answer: readonly number[], at: number): LimitVerdict {

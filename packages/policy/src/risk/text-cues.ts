@@ -18,9 +18,9 @@ const FILTER_SIZE = 32_768;
 export function createCues(groups: readonly CueGroup[]): (text: string) => number {
   if (groups.length > 31) throw new RangeError('there are more groups than bits');
   const always = bitsOf(groups, ({ words, characters }) => words === undefined && characters === undefined);
-  const byCharacter = new Int32Array(128);
-  for (let code = 0; code < 128; code += 1) {
-    byCharacter[code] = bitsOf(groups, ({ characters }) => characters?.includes(String.fromCharCode(code)) === true);
+  const byByte = new Int32Array(256).fill(NOT_ASCII);
+  for (let code = 0; code < 127; code += 1) {
+    byByte[code] = bitsOf(groups, ({ characters }) => characters?.includes(String.fromCharCode(code)) === true);
   }
   const byWord = new Map<number, number>();
   const filter = new Uint8Array(FILTER_SIZE);
@@ -33,12 +33,13 @@ export function createCues(groups: readonly CueGroup[]): (text: string) => numbe
     filter[placeOf(key)] = 1;
   }
   return (text) => {
+    const bytes = bytesOf(text);
     let bits = always;
     let key = 0;
     let letters = 0;
-    for (let index = 0; index < text.length; index += 1) {
-      const code = text.charCodeAt(index);
-      const letter = code < 128 ? (LETTER[code] as number) : 0;
+    for (let index = 0; index < bytes.length; index += 1) {
+      const byte = bytes[index] as number;
+      const letter = LETTER[byte] as number;
       if (letter !== 0) {
         if (letters < LETTERS_TOLD) key = (key << 5) | letter;
         letters += 1;
@@ -49,18 +50,29 @@ export function createCues(groups: readonly CueGroup[]): (text: string) => numbe
         key = 0;
         letters = 0;
       }
-      bits |= code < 127 ? (byCharacter[code] as number) : NOT_ASCII;
+      bits |= byByte[byte] as number;
     }
     return filter[placeOf(key)] === 1 ? bits | (byWord.get(key) ?? 0) : bits;
   };
 }
 
+/** Characters of a string are read one by one at three times what bytes cost. Valid until the next call. */
+function bytesOf(text: string): Uint8Array {
+  if (text.length > SCRATCH_CHARACTERS) return encoder.encode(text);
+  return scratch.subarray(0, encoder.encodeInto(text, scratch).written);
+}
+
+const encoder = new TextEncoder();
+/** A character of a string is three bytes at most. */
+const scratch = new Uint8Array(65_536);
+const SCRATCH_CHARACTERS = Math.floor(scratch.length / 3);
+
 function bitsOf(groups: readonly CueGroup[], isIn: (group: CueGroup) => boolean): number {
   return groups.reduce((bits, group, place) => (isIn(group) ? bits | (1 << place) : bits), 0);
 }
 
-/** By ASCII code the number of a letter from 1, whatever its case; 0 for all else. */
-const LETTER = Uint8Array.from({ length: 128 }, (_, code) => {
+/** By the byte the number of an ASCII letter from 1, whatever its case; 0 for all else. */
+const LETTER = Uint8Array.from({ length: 256 }, (_, code) => {
   const letter = code | 32;
   return letter >= 97 && letter <= 122 && code >= 65 ? letter - 96 : 0;
 });
