@@ -34,7 +34,7 @@ export function fullPlan({ rounds = 7, seconds = 3 }: PlanOptions): Plan {
     rounds,
     leadMs: 400,
     windowMs: () => seconds * 1_000,
-    warmUpCalls: 30_000,
+    warmUpCalls: 60_000,
     warmUpMsMax: 30_000,
     commitRoundMs: 1_800,
     starts: 5,

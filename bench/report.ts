@@ -113,9 +113,13 @@ function replayRows({ keyless, forwarded, replayed, repeated }: Replay): Readonl
 /** What PostgreSQL and Redis cost: a call's figures on them divided by those on SQLite. */
 export function storeRatios(stores: Stores): Record<'plain' | 'limited', Omit<ResultRow, 'name'>> {
   const row = (figures: StoreRow) => resultRow({ ...figures, name: '' });
+  const { plain, limited } = stores.cpuRatios;
   return {
-    plain: divided(row(stores.postgres), row(stores.sqlite)),
-    limited: divided(row(stores.postgresLimited), row(stores.sqliteLimited)),
+    plain: { ...divided(row(stores.postgres), row(stores.sqlite)), cpuMicrosPerRequest: plain.median },
+    limited: {
+      ...divided(row(stores.postgresLimited), row(stores.sqliteLimited)),
+      cpuMicrosPerRequest: limited.median,
+    },
   };
 }
 

@@ -6,7 +6,7 @@ import { type GrowthRow, sizeText } from './measurements/growth.ts';
 import type { LoadFigures } from './measurements/load-figures.ts';
 import type { ThroughputRow } from './measurements/throughput.ts';
 import { CALLS_PER_SECOND, CONNECTIONS } from './plan.ts';
-import { type BenchReport, ratiosOf, replayRatios, scrubbingRatios, storeRatios } from './report.ts';
+import { type BenchReport, ratiosOf, replayRatios, scrubbingRatios } from './report.ts';
 import type { Figure } from './statistics.ts';
 import { VARIANT_NAMES } from './variants/variant.ts';
 
@@ -182,13 +182,14 @@ function storesSection({ stores }: BenchReport): string[] {
       ['PostgreSQL and Redis, with a rate limit', ...cells(stores.postgresLimited)],
     ],
   );
-  const { plain, limited } = storeRatios(stores);
+  const { plain, limited } = stores.cpuRatios;
+  const told = ({ median, min, max }: Figure) => `${median.toFixed(3)} [${min.toFixed(2)}..${max.toFixed(2)}]`;
   const twoNodes =
     stores.twoNodes === undefined
       ? `Two nodes were not measured: there are ${stores.cores} cores, and it takes four`
       : `Two nodes on one database serve ${stores.twoNodes.toFixed(2)} times what one serves, on ${stores.cores} cores`;
   return [
-    `## Stores: one node on SQLite, and on PostgreSQL and Redis\n\n${table}\n\nCPU of the program on PostgreSQL and Redis ÷ on SQLite: ${plain.cpuMicrosPerRequest.toFixed(3)}, with a rate limit ${limited.cpuMicrosPerRequest.toFixed(3)}. Servers: the processes of PostgreSQL and Redis, which are not in it. ${twoNodes}.`,
+    `## Stores: one node on SQLite, and on PostgreSQL and Redis\n\n${table}\n\nCPU of the program on PostgreSQL and Redis ÷ on SQLite, median of the rounds' ratios: ${told(plain)}, with a rate limit ${told(limited)}. Servers: the processes of PostgreSQL and Redis, which are not in it. ${twoNodes}.`,
   ];
 }
 

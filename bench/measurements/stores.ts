@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { cpus } from 'node:os';
 import { type BenchRun, startBenchRun } from '../bench-run.ts';
+import type { LoadReport } from '../load/order.ts';
 import { readPeakMemoryMb } from '../measure-process.ts';
 import { inRounds } from '../rounds.ts';
+import { type Figure, figureOf } from '../statistics.ts';
 import { type PosternStores, startPostern, startPosternOnStores, USUAL_SIZE } from '../variants/postern.ts';
 import type { PosternSize } from '../variants/postern-config.ts';
 import { type StoreServers, startStoreServers } from '../variants/store-servers.ts';
@@ -19,6 +21,8 @@ export interface Stores {
   readonly postgres: StoreRow;
   readonly sqliteLimited: StoreRow;
   readonly postgresLimited: StoreRow;
+  /** CPU of a call on PostgreSQL and Redis divided by that on SQLite, of each round: what slows a round slows both. */
+  readonly cpuRatios: { readonly plain: Figure; readonly limited: Figure };
   /** Calls a second of two nodes on one database divided by those of one; absent on fewer cores than four. */
   readonly twoNodes?: number;
   readonly cores: number;
@@ -52,7 +56,14 @@ export async function measureStores(run: BenchRun, share: number): Promise<Store
   ]);
   const cores = cpus().length;
   const twoNodes = cores < CORES_FOR_TWO_NODES ? {} : { twoNodes: await measureTwoNodes(run, servers, windowMs) };
-  return { ...(Object.fromEntries(rows) as Record<ContenderName, StoreRow>), ...twoNodes, cores };
+  const ratioOf = (one: ContenderName, other: ContenderName) => cpuRatio(results.get(one), results.get(other));
+  const cpuRatios = { plain: ratioOf('postgres', 'sqlite'), limited: ratioOf('postgresLimited', 'sqliteLimited') };
+  return { ...(Object.fromEntries(rows) as Record<ContenderName, StoreRow>), cpuRatios, ...twoNodes, cores };
+}
+
+function cpuRatio(ones: readonly LoadReport[] = [], others: readonly LoadReport[] = []): Figure {
+  const cpuUs = ({ time, calls }: LoadReport) => time.total / calls;
+  return figureOf(ones.map((one, round) => cpuUs(one) / cpuUs(others[round] as LoadReport)));
 }
 
 /** Two load generators and two upstreams, so that it is the nodes that are measured: both together, and one of them alone. */

@@ -66,27 +66,30 @@ export function createFallbackRateLimits(options: FallbackRateLimitsOptions): Fa
     return verdicts;
   }
 
-  /** `trial`: this call alone finds out whether Redis is back. */
-  async function ask(kind: 'spend' | 'judge', limits: readonly CountedLimit[], nowMs: number, isTrial: boolean) {
-    if (isTrial) isTrying = true;
-    try {
-      const verdicts = await within(redis[kind](limits, nowMs));
-      // An answer to a call from before a failure says nothing of what came after.
-      if (isTrial) succeed();
-      return verdicts;
-    } catch (error) {
+  function ask(kind: 'spend' | 'judge', limits: readonly CountedLimit[], nowMs: number) {
+    return within(redis[kind](limits, nowMs)).catch((error: unknown) => {
       fail(error instanceof Error ? error.message : String(error));
       return judgeHere(kind, limits, nowMs);
+    });
+  }
+
+  /** This call alone finds out whether Redis is back: an answer to one from before a failure says nothing of what came after. */
+  async function tryAgain(kind: 'spend' | 'judge', limits: readonly CountedLimit[], nowMs: number) {
+    isTrying = true;
+    const failuresBefore = counts.failures;
+    try {
+      return await ask(kind, limits, nowMs);
     } finally {
-      if (isTrial) isTrying = false;
+      isTrying = false;
+      if (counts.failures === failuresBefore) succeed();
     }
   }
 
   function route(kind: 'spend' | 'judge', limits: readonly CountedLimit[], nowMs: number) {
     if (limits.length === 0) return [];
-    if (restUntilMs === undefined) return ask(kind, limits, nowMs, false);
+    if (restUntilMs === undefined) return ask(kind, limits, nowMs);
     if (isTrying || monotonicMs() < restUntilMs) return judgeHere(kind, limits, nowMs);
-    return ask(kind, limits, nowMs, true);
+    return tryAgain(kind, limits, nowMs);
   }
 
   return {

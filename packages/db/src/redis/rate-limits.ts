@@ -85,9 +85,12 @@ export function createRedisRateLimits(redis: RedisConnection, options: RedisRate
 
 /** Numbers as words; what is none is not what the script answers. */
 function readWords(answer: unknown): readonly number[] {
-  const numbers = typeof answer === 'string' ? answer.split(' ').map(Number) : [];
-  if (numbers.length === 0 || numbers.some(Number.isNaN)) {
-    throw unavailable('the script of rate limits answered something else');
+  if (typeof answer !== 'string') throw unavailable('the script of rate limits answered something else');
+  const numbers: number[] = [];
+  for (const word of answer.split(' ')) {
+    const number = Number(word);
+    if (word === '' || Number.isNaN(number)) throw unavailable('the script of rate limits answered something else');
+    numbers.push(number);
   }
   return numbers;
 }

@@ -13,6 +13,8 @@ export interface WindowState {
   readonly starts: number[];
   /** Calls of the grain at the same place. */
   readonly counts: number[];
+  /** Calls of all grains. */
+  sum: number;
 }
 
 export interface Window {
@@ -36,7 +38,7 @@ export interface WindowVerdict {
 const GRAINS = 1000;
 
 export function createWindow(): WindowState {
-  return { now: 0, starts: [], counts: [] };
+  return { now: 0, starts: [], counts: [], sum: 0 };
 }
 
 /** What the window says of a call at `nowMs`, without spending it. */
@@ -57,6 +59,7 @@ export function spendWindow(state: WindowState, window: Window, nowMs: number): 
     state.starts.push(start);
     state.counts.push(1);
   }
+  state.sum += 1;
   return verdict(state, window, true, window.requests - spent - 1);
 }
 
@@ -64,6 +67,7 @@ export function spendWindow(state: WindowState, window: Window, nowMs: number): 
 export function giveBack(state: WindowState, window: Window, atMs: number): void {
   const place = state.starts.indexOf(grainStart(window, atMs));
   if (place === -1) return;
+  state.sum -= 1;
   const left = (state.counts[place] ?? 0) - 1;
   if (left > 0) state.counts[place] = left;
   else {
@@ -86,14 +90,15 @@ export function spendWindows(
 function advance(state: WindowState, window: Window, nowMs: number): number {
   if (Number.isFinite(nowMs)) state.now = Math.max(state.now, Math.floor(nowMs));
   let gone = 0;
-  while (gone < state.starts.length && leavesAt(state, window, gone) <= state.now) gone += 1;
+  while (gone < state.starts.length && leavesAt(state, window, gone) <= state.now) {
+    state.sum -= state.counts[gone] ?? 0;
+    gone += 1;
+  }
   if (gone > 0) {
     state.starts.splice(0, gone);
     state.counts.splice(0, gone);
   }
-  let spent = 0;
-  for (const count of state.counts) spent += count;
-  return spent;
+  return state.sum;
 }
 
 /** When the last call that the grain can hold is a whole window old. */
