@@ -20,11 +20,21 @@ export type RunQuery = (query: Query) => Promise<QueryAnswer>;
  */
 export function workerDialect(run: RunQuery): Dialect {
   return {
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter: () => new PipelinedAdapter(),
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createIntrospector: (kysely) => new SqliteIntrospector(kysely),
     createDriver: () => workerDriver(run),
   };
+}
+
+/**
+ * The worker takes statements in the order in which they are sent, so nobody need wait for the answer to the one before. For SQLite Kysely
+ * would let them through one by one, and wake all that wait at each.
+ */
+class PipelinedAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
 }
 
 function workerDriver(run: RunQuery): Driver {
