@@ -18,9 +18,9 @@ export type RunQuery = (query: Query) => Promise<QueryAnswer>;
  * Kysely on a worker. A dialect is bound to one way of running statements (single writes, one open transaction, reads), so
  * Kysely's own transactions are refused: they are made by the client, which holds the connection for them.
  */
-export function workerDialect(run: RunQuery): Dialect {
+export function workerDialect(run: RunQuery, order: 'one by one' | 'pipelined' = 'one by one'): Dialect {
   return {
-    createAdapter: () => new PipelinedAdapter(),
+    createAdapter: () => (order === 'pipelined' ? new PipelinedAdapter() : new SqliteAdapter()),
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createIntrospector: (kysely) => new SqliteIntrospector(kysely),
     createDriver: () => workerDriver(run),
@@ -28,8 +28,8 @@ export function workerDialect(run: RunQuery): Dialect {
 }
 
 /**
- * The worker takes statements in the order in which they are sent, so nobody need wait for the answer to the one before. For SQLite Kysely
- * would let them through one by one, and wake all that wait at each.
+ * For many statements of one transaction: the worker takes them in the order in which they are sent, so none need wait for the answer to the
+ * one before. For SQLite Kysely lets them through one by one, and wakes all that wait at each.
  */
 class PipelinedAdapter extends SqliteAdapter {
   override get supportsMultipleConnections(): boolean {

@@ -101,7 +101,7 @@ function createClient({ writer, reader }: Workers, close: () => Promise<void>): 
   async function transact<T>(operation: (scope: TransactionScope) => Promise<T>): Promise<T> {
     const transaction = ++lastTransaction;
     await writer.request({ op: 'begin', transaction });
-    const kysely = kyselyOn(writer, (query) => ({ op: 'query', on: 'write', query, transaction }));
+    const kysely = kyselyOn(writer, (query) => ({ op: 'query', on: 'write', query, transaction }), 'pipelined');
     const scope: TransactionScope = {
       kysely: () => kysely,
       appendEntry: (draft) => writer.request({ op: 'append', draft, transaction }),
@@ -139,8 +139,12 @@ function createClient({ writer, reader }: Workers, close: () => Promise<void>): 
   };
 }
 
-function kyselyOn(link: WorkerLink, toOperation: (query: Query) => Operation): Kysely<Tables> {
-  return new Kysely<Tables>({ dialect: workerDialect((query) => link.request(toOperation(query))) });
+function kyselyOn(
+  link: WorkerLink,
+  toOperation: (query: Query) => Operation,
+  order?: 'one by one' | 'pipelined',
+): Kysely<Tables> {
+  return new Kysely<Tables>({ dialect: workerDialect((query) => link.request(toOperation(query)), order) });
 }
 
 function together(link: WorkerLink, on: 'snapshot' | 'write', queries: readonly CompiledQuery[]) {
