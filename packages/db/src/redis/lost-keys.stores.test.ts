@@ -30,27 +30,20 @@ afterAll(async () => {
   await server.close();
 });
 
-/** On one node, callers join a read that began so long ago, also when another node has dropped what it reads (`verified-cache.ts`). */
-const JOIN_MS = 400;
-
 /** What the repositories would say: versions, and what can happen once. */
 function truth() {
   const versions = new Map<string, number>();
-  /** Changes that have been dropped everywhere, and when: nobody may read an older one. */
-  const settled = new Map<string, { readonly version: number; readonly atMs: number }[]>();
+  /** A change that has been dropped everywhere: nobody may read an older one. */
+  const settled = new Map<string, number>();
   const used = new Map<string, number>();
   return {
     version: (id: string) => versions.get(id) ?? 0,
-    settled(id: string, agoMs = 0): number {
-      const untilMs = performance.now() - agoMs;
-      const old = (settled.get(id) ?? []).filter(({ atMs }) => atMs <= untilMs);
-      return Math.max(0, ...old.map(({ version }) => version));
-    },
+    settled: (id: string) => settled.get(id) ?? 0,
     async change(id: string, drop: () => Promise<void>): Promise<void> {
       const version = (versions.get(id) ?? 0) + 1;
       versions.set(id, version);
       await drop();
-      settled.set(id, [...(settled.get(id) ?? []), { version, atMs: performance.now() }]);
+      settled.set(id, Math.max(version, settled.get(id) ?? 0));
     },
     /** The conditional update of one row. */
     useOnce(id: string): boolean {
@@ -69,7 +62,7 @@ const parse = (kept: unknown) => kept as number;
 
 const STEPS: Readonly<Record<string, Step>> = {
   async readSession({ sessions }, id, known) {
-    const least = known.settled(`session ${id}`, JOIN_MS);
+    const least = known.settled(`session ${id}`);
     const read = async () => known.version(`session ${id}`);
     expect(await sessions.getOrRead('t', id, { read, parse })).toBeGreaterThanOrEqual(least);
   },
@@ -84,7 +77,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   changeAudit: ({ auditQueries }, _id, known) => known.change('audit', () => auditQueries.invalidateByTenant('t')),
   deleteAudit: async ({ auditQueries }, id) => void (await auditQueries.deleteByPrefix('t', id)),
   async readTemplate({ templates }, id, known) {
-    const least = known.settled('templates', JOIN_MS);
+    const least = known.settled('templates');
     const read = async () => known.version('templates');
     expect(
       await templates.getOrRead({ tenant: 't', name: id, version: 'highest' }, { read, parse }),
@@ -151,7 +144,7 @@ const STEPS: Readonly<Record<string, Step>> = {
 };
 
 describe('while keys are deleted at random', () => {
-  test('no answer is older than what was told, but for those that were joined, and what happens once happens once', async () => {
+  test('no answer is older than what was told, and what happens once happens once', async () => {
     const known = truth();
     const steps = Object.values(STEPS);
     const [first, second, third] = nodes as [RedisConnection, RedisConnection, RedisConnection];

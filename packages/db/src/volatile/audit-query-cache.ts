@@ -34,7 +34,7 @@ export function createAuditQueryCache(store: KeyStore, prefix: string, random: (
     ) {
       requireRange('ttlSeconds', query.ttlSeconds, AUDIT_QUERY_TTL_RANGE);
       const ttlMs = Math.ceil(query.ttlSeconds * 1_000 * (1 - JITTER * random()));
-      const terms = { leaseMs: COMPUTE_MS.lease, ttlMs, waitMs: COMPUTE_MS.wait, joinMs: 0 };
+      const terms = { leaseMs: COMPUTE_MS.lease, ttlMs, waitMs: COMPUTE_MS.wait };
       return (await through.getOrRead(
         keysFor(query.tenant, query.key),
         { read: compute, parse: query.parse },

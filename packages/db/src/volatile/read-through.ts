@@ -6,8 +6,6 @@ import type { KeyStore, Look, ReadThroughKeys, ReadThroughTimes } from './key-st
 export interface ReadThroughTerms extends ReadThroughTimes {
   /** How long to wait for another that reads the same; 0: read beside it, and keep nothing. */
   readonly waitMs: number;
-  /** Callers join one on this node that began to ask at most so long ago, and do not ask the store; 0: each asks it. */
-  readonly joinMs: number;
 }
 
 export interface ReadThrough {
@@ -28,7 +26,6 @@ const VALUE_LENGTH_MAX = 1_048_576;
  * away together with the entry. So what was read before a change is never kept after its drop, however long the reader slept.
  */
 export function createReadThrough(store: KeyStore): ReadThrough {
-  const asking = createFlights();
   const readingAlone = createFlights();
 
   async function ask<T>(keys: ReadThroughKeys, source: CachedRead<T>, terms: ReadThroughTerms): Promise<T | undefined> {
@@ -62,14 +59,8 @@ export function createReadThrough(store: KeyStore): ReadThrough {
   }
 
   return {
-    async getOrRead<T>(keys: ReadThroughKeys, source: CachedRead<T>, terms: ReadThroughTerms): Promise<T | undefined> {
-      const begin = () => ask(keys, source, terms);
-      return terms.joinMs === 0 ? begin() : asking.join(keys, terms.joinMs, begin);
-    },
-    forget(isForgotten) {
-      asking.forget(isForgotten);
-      readingAlone.forget(isForgotten);
-    },
+    getOrRead: ask,
+    forget: readingAlone.forget,
   };
 }
 

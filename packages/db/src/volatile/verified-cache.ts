@@ -10,8 +10,11 @@ export interface VerifiedCache {
   dropTenant(tenant: string): Promise<void>;
 }
 
-/** The lease lives as long as what it leads to would: after that the read was too slow to be kept. */
-const TERMS = { leaseMs: VERIFIED_MS_MAX, ttlMs: VERIFIED_MS_MAX, waitMs: 0, joinMs: 400 } as const;
+/**
+ * The lease lives as long as what it leads to would: after that the read was too slow to be kept. Each caller asks the store, and waits
+ * a little for another that reads the same: who joined that one on this node would not hear of a drop on another.
+ */
+const TERMS = { leaseMs: VERIFIED_MS_MAX, ttlMs: VERIFIED_MS_MAX, waitMs: 200 } as const;
 
 /** `names`: of the parts of an id, for errors. */
 export function createVerifiedCache(
