@@ -78,10 +78,11 @@ export function createFallbackRateLimits(options: FallbackRateLimitsOptions): Fa
     isTrying = true;
     const failuresBefore = counts.failures;
     try {
-      return await ask(kind, limits, nowMs);
+      const verdicts = await ask(kind, limits, nowMs);
+      if (counts.failures === failuresBefore) succeed();
+      return verdicts;
     } finally {
       isTrying = false;
-      if (counts.failures === failuresBefore) succeed();
     }
   }
 
