@@ -11,6 +11,7 @@ import { identityKeysEdges } from './migrations/0008-identity-keys-edges.ts';
 import { tenantLimits } from './migrations/0009-tenant-limits.ts';
 import { nodes } from './migrations/0010-nodes.ts';
 import { auditSummaries } from './migrations/0011-audit-summaries.ts';
+import { grownStores } from './migrations/0012-grown-stores.ts';
 import type { Migration } from './migrations/migration.ts';
 import { DbError } from './ports/db-error.ts';
 
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly Migration[] = [
   tenantLimits,
   nodes,
   auditSummaries,
+  grownStores,
 ];
 
 /**

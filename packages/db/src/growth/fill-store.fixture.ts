@@ -14,6 +14,8 @@ export const TENANT = 'default';
 export const FIRST_AT = 1_700_000_000_000;
 /** One agent makes so many entries, spread over the log, whatever its size. */
 export const RARE_ENTRIES = 20;
+/** So many claims are unknown, approvals pending and grants usable, and so many claims a rare integration has, whatever the size of the store. */
+export const RARE_ROWS = 10;
 
 /** Rows of one statement: a statement takes no longer than a server allows. */
 const ROWS_AT_ONCE = 20_000;
@@ -30,8 +32,8 @@ export async function fillStore(dbClient: DbClient, size: StoreSize): Promise<vo
   await insertMany(dbClient, agents, agentRows(dbClient));
   await insertMany(dbClient, agents, keyRows(dbClient));
   await insertMany(dbClient, agents, claimRows(agents));
-  await insertMany(dbClient, agents, approvalRows(dbClient));
-  await insertMany(dbClient, agents, grantRows);
+  await insertMany(dbClient, agents, approvalRows(dbClient, agents));
+  await insertMany(dbClient, agents, grantRows(agents));
   await insertMany(dbClient, integrations, integrationRows(dbClient));
   await insertMany(dbClient, entries, entryRows(size));
 }
@@ -78,34 +80,45 @@ const keyRows = ({ capabilities }: DbClient): Insert => {
     select ${nameOf('key', 'i')}, ${sql.lit(TENANT)}, ${nameOf('id', 'i')}, 'd', 'k', ${scopes}, i, 'api' from n`;
 };
 
-/** Most are done, every thousandth is unknown. */
+/** Most are done, some are unknown. Half of them are of one integration, the others of many. */
 const claimRows =
   (agents: number): Insert =>
   (first, last) =>
     sql`
     insert into claims (tenant, agent, integration, key, fingerprint, state, fence, request_id, retry_allowed, created_at, expires_at)
     ${numbers(first, last)}
-    select ${sql.lit(TENANT)}, ${nameOf('agent', `(i * 7919) % ${agents}`)}, ${nameOf('integration', 'i % 10')}, cast(i as text), 'f',
-      case when i % 1000 = 7 then 'unknown' else 'failed_not_sent' end, 1, cast(i as text), 0, i, 4000000000000 from n`;
+    select ${sql.lit(TENANT)}, ${nameOf('agent', `(i * 7919) % ${agents}`)}, ${nameOf('integration', claimIntegration(agents))}, cast(i as text), 'f',
+      case when ${isRare(agents)} then 'unknown' else 'failed_not_sent' end, 1, cast(i as text), 0, i, 4000000000000 from n`;
 
-/** Most are over, every thousandth is pending. */
-const approvalRows = ({ capabilities }: DbClient): Insert => {
+/** The number of the integration of a claim: 0 for every other one. */
+export const claimIntegrationNumber = (claim: number, agents: number) =>
+  (claim % 2) * (1 + (Math.floor(claim / 2) % rareIntegrations(agents)));
+const claimIntegration = (agents: number) => `(i % 2) * (1 + (i / 2) % ${rareIntegrations(agents)})`;
+const rareIntegrations = (agents: number) => Math.floor(agents / (2 * RARE_ROWS));
+
+const isRare = (agents: number) => sql.raw(`i % ${Math.floor(agents / RARE_ROWS)} = 7`);
+
+/** Most are over, some are pending. */
+const approvalRows = ({ capabilities }: DbClient, agents: number): Insert => {
   const json = (text: string) => sql.raw(`cast('${text}' as ${capabilities.jsonType})`);
   const terms = json('{"approvers":1,"groups":[],"pendingSeconds":60,"executeSeconds":60,"grant":"once"}');
   return (first, last) => sql`
     insert into approvals (tenant, id, agent, integration, method, url, fingerprint, request_id, summary, descriptor, terms, status, votes,
       created_at, expires_at) ${numbers(first, last)}
     select ${sql.lit(TENANT)}, ${nameOf('id', 'i')}, ${AGENT}, 'github', 'POST', 'https://api.github.com/', cast(i as text),
-      cast(i as text), 'POST /', '{}', ${terms}, case when i % 1000 = 7 then 'pending' else 'cancelled' end, ${json('[]')}, i,
+      cast(i as text), 'POST /', '{}', ${terms}, case when ${isRare(agents)} then 'pending' else 'cancelled' end, ${json('[]')}, i,
       4000000000000 from n`;
 };
 
 /** Most have expired. */
-const grantRows: Insert = (first, last) => sql`
+const grantRows =
+  (agents: number): Insert =>
+  (first, last) =>
+    sql`
   insert into grants (tenant, id, approval_id, agent, kind, fingerprint, integration, method, expires_at, created_at, granted_by)
   ${numbers(first, last)}
   select ${sql.lit(TENANT)}, ${nameOf('id', 'i')}, ${nameOf('id', 'i')}, ${AGENT}, 'until', cast(i as text), 'github', 'POST',
-    case when i % 1000 = 7 then 4000000000000 else i + 1 end, i, 'alice' from n`;
+    case when ${isRare(agents)} then 4000000000000 else i + 1 end, i, 'alice' from n`;
 
 const integrationRows = ({ capabilities }: DbClient): Insert => {
   const spec = integrationSchema.parse({

@@ -1,7 +1,7 @@
 import { encodeCursor, timePosition } from '../page.ts';
 import type { AuditQuery } from '../ports/audit.ts';
 import type { DbRepositories } from '../ports/repositories.ts';
-import { FIRST_AT, type StoreSize, TENANT } from './fill-store.fixture.ts';
+import { claimIntegrationNumber, FIRST_AT, type StoreSize, TENANT } from './fill-store.fixture.ts';
 
 /** A filled store. */
 export interface FilledStore {
@@ -154,14 +154,20 @@ function claimQuestions(): readonly Question[] {
       ask: (store, turn) => {
         const number = pick(turn, store.size.agents);
         const agent = named('agent', (number * 7_919) % store.size.agents);
-        const scope = { tenant: TENANT, agent, integration: named('integration', number % 10), key: String(number) };
+        const scope = {
+          tenant: TENANT,
+          agent,
+          integration: named('integration', claimIntegrationNumber(number, store.size.agents)),
+          key: String(number),
+        };
         return store.repositories.claims.find(scope, NOW);
       },
     },
     list('newest', () => ({})),
     list('by state', () => ({ state: 'unknown' })),
     list('by agent', (store, turn) => ({ agent: anAgent(store, turn) })),
-    list('by integration', () => ({ integration: named('integration', 3) })),
+    list('by integration', () => ({ integration: named('integration', 0) })),
+    list('by rare integration', () => ({ integration: named('integration', 3) })),
     list('of an integration that has none', () => ({ integration: 'nothing' })),
   ];
 }

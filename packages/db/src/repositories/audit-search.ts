@@ -25,8 +25,8 @@ export interface SearchResult {
 
 /** The newest entries are read as they are, so many for each that is wanted: common values need no summary. */
 const FIRST_LOOK = 4;
-/** Candidates that are looked at at once: few at first, for often those lead to all that is wanted. */
-const CANDIDATES_AT_ONCE = [8, 32];
+/** Blocks that are looked at at once: few at first, for often those lead to all that is wanted. */
+const BLOCKS_AT_ONCE = [8, 32];
 const PLACES_AT_ONCE_MAX = 256;
 const PLACES_AT_ONCE = [8, 64, PLACES_AT_ONCE_MAX];
 
@@ -73,8 +73,9 @@ async function* partsOf(log: WalkedLog, query: AuditQuery, bounds: SearchBounds)
   if (end === log.oldest) return;
   const rest = { ...log, end };
   let { entriesMax: entriesLeft, blocksMax: blocksLeft } = bounds;
-  const isEnough = (batch: readonly Candidate[]) => placesOf(batch) > query.limit;
-  for await (const batch of batchesOf(candidatesOf(rest, query), CANDIDATES_AT_ONCE, isEnough)) {
+  const isFull = (batch: readonly Candidate[], length: number) =>
+    batch.filter((candidate) => 'block' in candidate).length >= length || placesOf(batch) > query.limit;
+  for await (const batch of batchesOf(candidatesOf(rest, query), BLOCKS_AT_ONCE, isFull)) {
     blocksLeft -= batch.filter((candidate) => 'block' in candidate && candidate.hasTerms).length;
     if (blocksLeft < 0) return yield { searchedTo: endOf(rest, batch[0] as Candidate) };
     for (const part of await partsOfBatch(rest, batch, termsOf(query))) {
@@ -130,7 +131,7 @@ async function readTerms(
   const blocks = batch.flatMap((each) => ('block' in each && each.hasTerms ? [each.block] : []));
   if (blocks.length === 0) return (candidate) => stretchOf(log, candidate);
   const fields = terms.map(({ field }) => field);
-  const rows = await log.summaries.blockTerms(padded(blocks, CANDIDATES_AT_ONCE), fields);
+  const rows = await log.summaries.blockTerms(padded(blocks, BLOCKS_AT_ONCE), fields);
   const byPlace = new Map(rows.map((row) => [keyOf(row.block, row.field), unpackWords(row.terms)]));
   return (candidate) => {
     const { block } = candidate;

@@ -68,17 +68,17 @@ export async function* candidatesOf(log: WalkedLog, query: AuditQuery): AsyncGen
   }
 }
 
-/** Batches of growing length, the last length again and again. `isEnough` ends one earlier. */
+/** Batches of growing length, the last length again and again. `isFull` says when a batch has its length. */
 export async function* batchesOf<Item>(
   items: AsyncIterable<Item>,
   lengths: readonly number[],
-  isEnough: (batch: readonly Item[]) => boolean = () => false,
+  isFull: (batch: readonly Item[], length: number) => boolean = (batch, length) => batch.length >= length,
 ): AsyncGenerator<readonly Item[]> {
   let batch: Item[] = [];
   let batches = 0;
   for await (const item of items) {
     batch.push(item);
-    if (batch.length < (lengths[batches] ?? (lengths.at(-1) as number)) && !isEnough(batch)) continue;
+    if (!isFull(batch, lengths[batches] ?? (lengths.at(-1) as number))) continue;
     yield batch;
     batch = [];
     batches += 1;

@@ -21,13 +21,21 @@ describe('lists among twelve thousand claims', () => {
     });
 
   test('a page looks at five thousand claims at most, and the next goes on there', async () => {
-    expect(await list({ integration: 'nothing' }, 10)).toEqual({ items: [], sizes: [0, 0, 0] });
+    expect(await list({ state: 'reserved' }, 10)).toEqual({ items: [], sizes: [0, 0, 0] });
+    expect(await list({ state: 'reserved', integration: 'integration-00000000' }, 10)).toEqual({
+      items: [],
+      sizes: [0, 0],
+    });
+  });
+
+  test('an integration that has none is known at once to have none', async () => {
+    expect(await list({ integration: 'nothing' }, 10)).toEqual({ items: [], sizes: [0] });
   });
 
   test('no claim is left out or told twice, the newest first', async () => {
-    const { items } = await list({ integration: 'integration-00000003' }, 100);
+    const { items } = await list({ integration: 'integration-00000000' }, 100);
     expect(items.map(({ key }) => Number(key))).toEqual(
-      Array.from({ length: CLAIMS / 10 }, (_, index) => CLAIMS - 7 - 10 * index),
+      Array.from({ length: CLAIMS / 2 }, (_, index) => CLAIMS - 2 - 2 * index),
     );
   });
 
@@ -35,5 +43,10 @@ describe('lists among twelve thousand claims', () => {
     const [claim] = (await list({}, 1_000)).items.slice(-1);
     const { items, sizes } = await list({ agent: claim?.agent ?? '' }, 5);
     expect([items.map(({ key }) => key), sizes]).toEqual([['0'], [1]]);
+  });
+
+  test('those of an integration in a state are found on several pages', async () => {
+    const { items } = await list({ state: 'failed_not_sent', integration: 'integration-00000003' }, 3);
+    expect(items.map(({ integration }) => integration)).toEqual(Array(10).fill('integration-00000003'));
   });
 });
