@@ -23,8 +23,6 @@ const LARGE: Readonly<Record<string, StoreSize>> = {
 };
 
 const TIMES_MAX = 1.5;
-/** So much more may be timer, scheduler and collector: on two cores with other work that is what a median is off by. */
-const FLOOR_MS = 1;
 const ROUNDS = 9;
 /** Who is beyond the limit is measured anew, with all others that are: only who stays there is. */
 const TRIES = 4;
@@ -32,6 +30,8 @@ const TRIES = 4;
 const isAskedFor = process.env['GROWTH'] !== undefined;
 const scale = process.env['GROWTH'] ?? 'hundredth';
 const isFull = scale === 'full';
+/** So much more may be timer, scheduler and collector: on two cores with other work that is what a median is off by. The long form runs alone. */
+const FLOOR_MS = isFull ? 0.1 : 1;
 const FILL_MS_MAX = isFull ? 7_200_000 : 120_000;
 
 /**
@@ -64,7 +64,7 @@ export function describeGrowth(open: () => Promise<OpenedStore>): void {
       for (const store of opened) await store.close();
     });
 
-    test('every lookup, list and search takes at most 1.5 times as long, give or take a millisecond', async () => {
+    test(`every lookup, list and search takes at most 1.5 times as long, and ${FLOOR_MS} ms`, async () => {
       let left: readonly Question[] = QUESTIONS;
       let slow: readonly Measured[] = [];
       for (let tries = 0; tries < TRIES && left.length > 0; tries++) {

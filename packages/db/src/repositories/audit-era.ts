@@ -1,7 +1,7 @@
 import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { packEraTerms, termsOfSpan } from './audit-span-terms.ts';
 import { type SpanTermsRow, type SummaryRows, summaryRows } from './audit-summary-rows.ts';
-import { BUCKETS, ERA_SPANS } from './audit-terms.ts';
+import { BUCKETS, ERA_SPANS, FIRST_BUCKET } from './audit-terms.ts';
 
 /** Rows of one statement. */
 const ROWS_AT_ONCE = 16;
@@ -11,7 +11,8 @@ export async function summariseEra(dbClient: DbClient, log: number, era: number)
   const rows = summaryRows(dbClient, INSTANCE_SCOPE, log);
   for (let bucket = 0; bucket < BUCKETS; bucket += ROWS_AT_ONCE) {
     const some: Awaited<ReturnType<typeof readBucket>>[] = [];
-    for (let index = 0; index < ROWS_AT_ONCE; index++) some.push(await readBucket(rows, era, bucket + index));
+    for (let index = 0; index < ROWS_AT_ONCE; index++)
+      some.push(await readBucket(rows, era, FIRST_BUCKET + bucket + index));
     await dbClient
       .writes(INSTANCE_SCOPE)
       .insertInto('audit_era_terms')

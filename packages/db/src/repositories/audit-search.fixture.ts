@@ -16,7 +16,7 @@ import {
   SUMMARY_TABLES,
   textOf,
 } from './audit-search-scene.fixture.ts';
-import { BLOCK_ENTRIES, ERA_SPANS, SPAN_BLOCKS, SPAN_ENTRIES, termOf } from './audit-terms.ts';
+import { BLOCK_ENTRIES, BUCKETS, ERA_SPANS, SPAN_BLOCKS, SPAN_ENTRIES, termOf } from './audit-terms.ts';
 
 const RUNS = 3;
 
@@ -206,7 +206,7 @@ function describeSummarising(start: Start, harness: () => DbHarness): void {
     const alone = await start(entries);
     await alone.summariseAll();
     const expected = await alone.summaries();
-    expect(expected.map((rows) => rows.length)).toEqual([64, 320, 2, 512, 0]);
+    expect(expected.map((rows) => rows.length)).toEqual([64, 320, 2, 2 * BUCKETS, 0]);
     const together = await start(entries);
     const { audit } = together.harness.repositories;
     const some = () => Promise.all([audit.summarise(30), audit.summarise(20), audit.summarise(50)]);

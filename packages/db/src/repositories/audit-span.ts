@@ -7,6 +7,7 @@ import {
   BUCKETS,
   blockOf,
   bucketOf,
+  FIRST_BUCKET,
   NO_TERM,
   SPAN_BLOCKS,
   TERM_FIELDS,
@@ -29,7 +30,7 @@ export async function summariseSpan(dbClient: DbClient, log: number, span: numbe
     const some = buckets.slice(bucket, bucket + ROWS_AT_ONCE).map(packSpanTerms);
     await writes
       .insertInto('audit_span_terms')
-      .values(some.map((terms, index) => ({ log, bucket: bucket + index, span, untold, terms })))
+      .values(some.map((terms, index) => ({ log, bucket: FIRST_BUCKET + bucket + index, span, untold, terms })))
       .onConflict((conflict) => conflict.doNothing())
       .execute();
   }
@@ -69,11 +70,12 @@ function bucketsOf(columns: readonly Column[]): readonly SpanBucket[] {
   eachStanding(columns, (term) => counts.set(term, (counts.get(term) ?? 0) + 1));
   const left = new Uint32Array(BUCKETS);
   for (const [term, count] of counts) {
-    if (count <= PLACES_MAX) left[bucketOf(term)] = (left[bucketOf(term)] as number) + count;
+    const bucket = indexOf(term);
+    if (count <= PLACES_MAX) left[bucket] = (left[bucket] as number) + count;
   }
   const buckets = Array.from(left, (count) => ({ many: new Map<number, number>(), few: new Float64Array(count) }));
   eachStanding(columns, (term, place) => {
-    const bucket = bucketOf(term);
+    const bucket = indexOf(term);
     const { many, few } = buckets[bucket] as (typeof buckets)[0];
     if ((counts.get(term) as number) > PLACES_MAX) {
       many.set(term, ((many.get(term) ?? 0) | (1 << blockOf(place))) >>> 0);
@@ -84,6 +86,8 @@ function bucketsOf(columns: readonly Column[]): readonly SpanBucket[] {
   });
   return buckets;
 }
+
+const indexOf = (term: number) => bucketOf(term) - FIRST_BUCKET;
 
 function eachStanding(columns: readonly Column[], visit: (term: number, place: number) => void): void {
   for (const { firstPlace, terms } of columns) {

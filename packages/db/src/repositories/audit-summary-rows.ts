@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { AuditBlockRow, AuditEraTermsRow, AuditSpanRow, AuditSpanTermsRow } from '../audit-tables.ts';
 import { type DbClient, INSTANCE_SCOPE, type TenantScope } from '../client.ts';
 import type { Tables } from '../tables.ts';
-import { BUCKETS } from './audit-terms.ts';
+import { BUCKETS, FIRST_BUCKET } from './audit-terms.ts';
 
 /** The places that a log holds, from and to; both are held. */
 export interface LogEnds {
@@ -50,7 +50,7 @@ export function readProgress(
       // An era is there when its last bucket is.
       sql<
         number | null
-      >`(select max(e.era) from audit_era_terms e where e.log = audit_logs.log and e.bucket = ${sql.lit(BUCKETS - 1)})`.as(
+      >`(select max(e.era) from audit_era_terms e where e.log = audit_logs.log and e.bucket = ${sql.lit(FIRST_BUCKET + BUCKETS - 1)})`.as(
         'newestEra',
       ),
     ])

@@ -3,7 +3,9 @@ export const BLOCK_ENTRIES = 1_024;
 /** As many as a number has bits here. */
 export const SPAN_BLOCKS = 32;
 export const ERA_SPANS = 32;
-export const BUCKETS = 256;
+export const BUCKETS = 1_024;
+/** Rows of lower numbers are of an earlier form, with 256 buckets: to this one they tell nothing. */
+export const FIRST_BUCKET = 1_024;
 
 export const SPAN_ENTRIES = BLOCK_ENTRIES * SPAN_BLOCKS;
 
@@ -40,9 +42,9 @@ export function termOf(field: TermField, value: string): number {
   return (hash ^ (hash >>> 13)) >>> 0 || 1;
 }
 
-/** Of the terms of a span, or of an era, those with the same upper 8 bits lie in one row. */
+/** Of the terms of a span, or of an era, those with the same upper 10 bits lie in one row, of half a kilobyte at most. */
 export function bucketOf(term: number): number {
-  return term >>> 24;
+  return FIRST_BUCKET + (term >>> 22);
 }
 
 /** Numbers of 32 bits, little-endian. */
