@@ -73,12 +73,14 @@ async function* partsOf(log: WalkedLog, query: AuditQuery, bounds: SearchBounds)
   if (end === log.oldest) return;
   const rest = { ...log, end };
   let { entriesMax: entriesLeft, blocksMax: blocksLeft } = bounds;
+  const terms = termsOf(query);
+  // Where no value is asked for, nearly all of what a block holds is of the time that is.
   const isFull = (batch: readonly Candidate[], length: number) =>
-    batch.filter((candidate) => 'block' in candidate).length >= length || placesOf(batch) > query.limit;
+    terms.length === 0 || batch.filter(isBlock).length >= length || placesOf(batch) > query.limit;
   for await (const batch of batchesOf(candidatesOf(rest, query), BLOCKS_AT_ONCE, isFull)) {
-    blocksLeft -= batch.filter((candidate) => 'block' in candidate && candidate.hasTerms).length;
+    blocksLeft -= batch.filter((candidate) => isBlock(candidate) && candidate.hasTerms).length;
     if (blocksLeft < 0) return yield { searchedTo: endOf(rest, batch[0] as Candidate) };
-    for (const part of await partsOfBatch(rest, batch, termsOf(query))) {
+    for (const part of await partsOfBatch(rest, batch, terms)) {
       entriesLeft -= 'places' in part ? part.places.length : part.to - part.from;
       if (entriesLeft < 0) return yield { searchedTo: 'places' in part ? (part.places[0] as number) + 1 : part.to };
       yield part;
@@ -109,6 +111,10 @@ async function partsOfBatch(
     else parts.push(found);
   }
   return parts;
+}
+
+function isBlock(candidate: Candidate): candidate is CandidateBlock {
+  return 'block' in candidate;
 }
 
 type CandidateBlock = Exclude<Candidate, { readonly places: readonly number[] }>;

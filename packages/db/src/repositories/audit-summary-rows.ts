@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { AuditBlockRow, AuditEraTermsRow, AuditSpanRow, AuditSpanTermsRow } from '../audit-tables.ts';
 import { type DbClient, INSTANCE_SCOPE, type TenantScope } from '../client.ts';
 import type { Tables } from '../tables.ts';
@@ -69,10 +69,20 @@ function endOf(end: 'min' | 'max'): RawBuilder<number | null> {
 export interface SummaryRows {
   /** The terms of one bucket. */
   eraTerms(bucket: number, first: number, last: number): Promise<readonly EraTermsRow[]>;
-  spans(first: number, last: number): Promise<readonly AuditSpanRow[]>;
+  spans(spans: readonly number[]): Promise<readonly AuditSpanRow[]>;
+  /** How far up the spans lie that may hold entries from before a time. */
+  spansBefore(time: number): Promise<SpansBefore>;
   spanTerms(bucket: number, spans: readonly number[]): Promise<readonly SpanTermsRow[]>;
   blocks(first: number, last: number): Promise<readonly AuditBlockRow[]>;
   blockTerms(blocks: readonly number[], fields: readonly number[]): Promise<readonly BlockTermsRow[]>;
+}
+
+export interface SpansBefore {
+  /** The newest that may; null: none does. */
+  readonly last: number | null;
+  /** The newest of all, and how many there are behind `last`. */
+  readonly newest: number | null;
+  readonly later: number;
 }
 
 export type EraTermsRow = Pick<AuditEraTermsRow, 'era' | 'untold' | 'terms'>;
@@ -91,14 +101,9 @@ export function summaryRows(dbClient: DbClient, scope: TenantScope, log: number)
         .where('era', '>=', first)
         .where('era', '<=', last)
         .execute(),
-    spans: (first, last) =>
-      lists
-        .selectFrom('audit_spans')
-        .selectAll()
-        .where('log', '=', log)
-        .where('span', '>=', first)
-        .where('span', '<=', last)
-        .execute(),
+    spans: (spans) =>
+      lists.selectFrom('audit_spans').selectAll().where('log', '=', log).where('span', 'in', spans).execute(),
+    spansBefore: (time) => readSpansBefore(lists, log, time),
     spanTerms: (bucket, spans) =>
       lists
         .selectFrom('audit_span_terms')
@@ -124,6 +129,29 @@ export function summaryRows(dbClient: DbClient, scope: TenantScope, log: number)
         .where('field', 'in', fields)
         .execute(),
   };
+}
+
+async function readSpansBefore(lists: Kysely<Tables>, log: number, time: number): Promise<SpansBefore> {
+  // From the newest down to the first that may: so written, an engine reads no others.
+  const found = lists
+    .selectFrom('audit_spans')
+    .select('span')
+    .where('log', '=', log)
+    .where((where) => where.or([where('at_min', 'is', null), where('at_min', '<', time)]))
+    .orderBy('span', 'desc')
+    .limit(1);
+  const row = await lists
+    .with('found', () => found)
+    .selectFrom('audit_spans')
+    .select((select) => [
+      select.selectFrom('found').select('span').as('last'),
+      select.fn.max('span').as('newest'),
+      sql<number>`count(*)`.as('later'),
+    ])
+    .where('log', '=', log)
+    .where('span', '>', sql<number>`coalesce((select span from found), -1)`)
+    .executeTakeFirstOrThrow();
+  return { last: row.last, newest: row.newest, later: Number(row.later) };
 }
 
 /** A list of one of few lengths, the last number again and again: each length is a statement that the engine prepares. */

@@ -51,7 +51,7 @@ const ALL = 0xffff_ffff;
 /** Where matches may be, from the newest down: wherever no summary tells the contrary. */
 export async function* candidatesOf(log: WalkedLog, query: AuditQuery): AsyncGenerator<Candidate> {
   const terms = termsOf(query);
-  for await (const spans of batchesOf(spansDown(log, terms), SPANS_AT_ONCE)) {
+  for await (const spans of batchesOf(spansDown(log, query), SPANS_AT_ONCE)) {
     const asked = await askSpans(log.summaries, { spans, terms, query });
     for (const span of spans) {
       if (!overlaps(asked.times.get(span), query)) continue;
@@ -86,9 +86,12 @@ export async function* batchesOf<Item>(
   if (batch.length > 0) yield batch;
 }
 
-/** The spans in which all the terms stand, as far as eras tell. */
-async function* spansDown({ summaries, end, oldest }: WalkedLog, terms: readonly AskedTerm[]): AsyncGenerator<number> {
+/** The spans in which all the terms stand, as far as eras tell, and none that lie behind the time that is asked for. */
+async function* spansDown(log: WalkedLog, query: AuditQuery): AsyncGenerator<number> {
+  const { summaries, end, oldest } = log;
+  const terms = termsOf(query);
   const [newestSpan, oldestSpan] = [spanOf(blockOf(end - 1)), spanOf(blockOf(oldest))];
+  const isLater = query.to === undefined ? () => false : await tellLater(log, query.to);
   for (let last = eraOf(newestSpan); last >= eraOf(oldestSpan); last -= ERAS_AT_ONCE) {
     const first = Math.max(eraOf(oldestSpan), last + 1 - ERAS_AT_ONCE);
     const told = await Promise.all(terms.map(({ term }) => tellEras(summaries, term, first, last)));
@@ -96,9 +99,17 @@ async function* spansDown({ summaries, end, oldest }: WalkedLog, terms: readonly
       const bits = told.reduce((all, byEra) => all & (byEra.get(era) ?? ALL), ALL);
       yield* bitsDown(bits)
         .map((bit) => era * ERA_SPANS + bit)
-        .filter((span) => span <= newestSpan && span >= oldestSpan);
+        .filter((span) => span <= newestSpan && span >= oldestSpan && !isLater(span));
     }
   }
+}
+
+/** Tells of a span whether all its entries are of `to` and later; where a row is missing above the last that may not be, of none. */
+async function tellLater({ summaries, oldest }: WalkedLog, to: number): Promise<(span: number) => boolean> {
+  const { last, newest, later } = await summaries.spansBefore(to);
+  const edge = last ?? spanOf(blockOf(oldest)) - 1;
+  if (newest === null || later !== newest - edge) return () => false;
+  return (span) => span > edge && span <= newest;
 }
 
 /** By era: a bit for each span in which the term may stand. */
@@ -139,8 +150,7 @@ interface SpanQuestion {
 const FEW_PLACES = 8;
 
 async function askSpans(summaries: SummaryRows, { spans, terms, query }: SpanQuestion): Promise<AskedSpans> {
-  const [last, first] = [spans[0] as number, spans.at(-1) as number];
-  const times = isTimed(query) ? await summaries.spans(first, last) : [];
+  const times = isTimed(query) ? await summaries.spans(padded(spans, SPANS_AT_ONCE)) : [];
   const told = new Map<number, (ToldTerm | undefined)[]>(spans.map((span) => [span, []]));
   let open = spans;
   for (const { term } of terms) {
