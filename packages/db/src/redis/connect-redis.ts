@@ -7,6 +7,7 @@ import { openChannels } from './channels.ts';
 import type { RedisConnection, RedisState } from './redis-connection.ts';
 import { describeFailure, unavailable } from './redis-failure.ts';
 import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
+import { restoreStrings } from './restore-strings.ts';
 import { steadyConnectorOf } from './steady-connector.ts';
 import { watchClient } from './watch-client.ts';
 
@@ -48,6 +49,7 @@ export async function connectRedis(options: RedisOptions): Promise<RedisConnecti
   };
   // Loaded here, so that a node without Redis carries nothing of it.
   const { AbstractConnector, Redis } = await import('ioredis');
+  restoreStrings();
   const Connector = steadyConnectorOf(AbstractConnector);
   const connection = openConnection(() => new Redis({ ...clientOptions, Connector }), {
     prefix,
