@@ -35,8 +35,6 @@ const CALLS_MAX = 64;
  */
 export function createRedisRateLimits(redis: RedisConnection, options: RedisRateLimitsOptions = {}): RateLimitsPort {
   const { prefix = redis.prefix, countersMax = 10_000, clock = 'server' } = options;
-  /** Where a verdict's call was counted. */
-  const spentIn = new WeakMap<LimitVerdict, string>();
 
   async function judgeAll(calls: readonly Call[]): Promise<readonly (readonly LimitVerdict[])[]> {
     const keys = collectKeys(prefix);
@@ -50,9 +48,9 @@ export function createRedisRateLimits(redis: RedisConnection, options: RedisRate
     const verdicts = calls.map(({ limits, spends }) =>
       limits.map((limit) => {
         const isShared = answer[at] === 1;
-        const verdict = verdictAt(answer, at + 1);
+        const spentIn = isShared ? keys.othersOf(limit) : keys.counterOf(limit);
+        const verdict = new RedisVerdict(answer, at + 1, spends ? spentIn : undefined);
         at += MEMBERS;
-        if (spends) spentIn.set(verdict, isShared ? keys.othersOf(limit) : keys.counterOf(limit));
         return verdict;
       }),
     );
@@ -72,9 +70,8 @@ export function createRedisRateLimits(redis: RedisConnection, options: RedisRate
       const parameters: number[] = [];
       for (const [place, { perSeconds }] of limits.entries()) {
         const verdict = verdicts[place];
-        const key = verdict && spentIn.get(verdict);
+        const key = verdict instanceof RedisVerdict ? verdict.takeKey() : undefined;
         if (verdict === undefined || key === undefined) continue;
-        spentIn.delete(verdict);
         keys.push(key);
         parameters.push(verdict.atMs, perSeconds);
       }
@@ -95,10 +92,30 @@ function readWords(answer: unknown): readonly number[] {
   return numbers;
 }
 
-function verdictAt(answer: readonly number[], at: number): LimitVerdict {
-  const [isAllowed, resetSeconds] = [answer[at] === 1, answer[at + 3] ?? 1];
-  const retryAfterSeconds = isAllowed ? 0 : resetSeconds;
-  return { isAllowed, atMs: answer[at + 1] ?? 0, remaining: answer[at + 2] ?? 0, retryAfterSeconds, resetSeconds };
+/** A verdict that knows where its call was counted: an object beside it for each call would cost more than the verdict. */
+class RedisVerdict implements LimitVerdict {
+  readonly isAllowed: boolean;
+  readonly atMs: number;
+  readonly remaining: number;
+  readonly retryAfterSeconds: number;
+  readonly resetSeconds: number;
+  #spentIn: string | undefined;
+
+  constructor(answer: readonly number[], at: number, spentIn: string | undefined) {
+    this.isAllowed = answer[at] === 1;
+    this.atMs = answer[at + 1] ?? 0;
+    this.remaining = answer[at + 2] ?? 0;
+    this.resetSeconds = answer[at + 3] ?? 1;
+    this.retryAfterSeconds = this.isAllowed ? 0 : this.resetSeconds;
+    this.#spentIn = spentIn;
+  }
+
+  /** The counter's key, once: what was given back is not given back again. */
+  takeKey(): string | undefined {
+    const key = this.#spentIn;
+    this.#spentIn = undefined;
+    return key;
+  }
 }
 
 /** As the window in memory: a time that is none moves nothing. */
