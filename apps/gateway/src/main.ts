@@ -1,6 +1,6 @@
-import { holdYoungHeap } from './young-heap.ts';
+import { holdMemory } from './hold-memory.ts';
 
-holdYoungHeap();
+holdMemory();
 
 const { runFromCommandLine } = await import('./run-from-command-line.ts');
 await runFromCommandLine({ demo: process.argv.includes('--demo') });
