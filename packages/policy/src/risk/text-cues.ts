@@ -35,25 +35,32 @@ export function createCues(groups: readonly CueGroup[]): (text: string) => numbe
   return (text) => {
     const bytes = bytesOf(text);
     let bits = always;
-    let key = 0;
-    let letters = 0;
     for (let index = 0; index < bytes.length; index += 1) {
       const byte = bytes[index] as number;
-      const letter = LETTER[byte] as number;
-      if (letter !== 0) {
-        if (letters < LETTERS_TOLD) key = (key << 5) | letter;
-        letters += 1;
+      let letter = LETTER[byte] as number;
+      if (letter === 0) {
+        bits |= byByte[byte] as number;
         continue;
       }
-      if (letters !== 0) {
-        if (filter[placeOf(key)] === 1) bits |= byWord.get(key) ?? 0;
-        key = 0;
-        letters = 0;
+      let key = 0;
+      for (const told = index + LETTERS_TOLD; letter !== 0 && index < told; letter = letterAt(bytes, index)) {
+        key = (key << 5) | letter;
+        index += 1;
       }
-      bits |= byByte[byte] as number;
+      while (letter !== 0) {
+        index += 1;
+        letter = letterAt(bytes, index);
+      }
+      if (filter[placeOf(key)] === 1) bits |= byWord.get(key) ?? 0;
+      // What ends a word is looked at as well.
+      index -= 1;
     }
-    return filter[placeOf(key)] === 1 ? bits | (byWord.get(key) ?? 0) : bits;
+    return bits;
   };
+}
+
+function letterAt(bytes: Uint8Array, index: number): number {
+  return index < bytes.length ? (LETTER[bytes[index] as number] as number) : 0;
 }
 
 /** Characters of a string are read one by one at three times what bytes cost. Valid until the next call. */
