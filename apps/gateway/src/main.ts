@@ -1,6 +1,6 @@
-import { holdMemory } from './hold-memory.ts';
+import { holdYoungHeap } from './young-heap.ts';
 
-holdMemory();
+holdYoungHeap();
 
 const { runFromCommandLine } = await import('./run-from-command-line.ts');
 await runFromCommandLine({ demo: process.argv.includes('--demo') });

@@ -1,4 +1,3 @@
-import { keepOldHeapSmall } from './old-heap.ts';
 import { runGateway } from './run-gateway.ts';
 import { letYoungHeapGrow } from './young-heap.ts';
 
@@ -20,7 +19,6 @@ export async function runFromCommandLine(options: { readonly demo: boolean }): P
   try {
     const gateway = await starting;
     letYoungHeapGrow();
-    keepOldHeapSmall();
     void gateway.failed.then((error) => {
       process.stderr.write(`postern: the gateway cannot go on: ${messageOf(error)}\n`);
       process.exit(1);

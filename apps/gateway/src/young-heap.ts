@@ -7,7 +7,7 @@ const YOUNG_BYTES = 16 * 1024 * 1024;
 const GROWTH = 8;
 const LOOK_EVERY_MS = 50;
 
-/** Before anything is loaded: loading modules would grow the young generation to its largest, for good. */
+/** To be called before anything is loaded: loading modules would grow the young generation to its largest, for good. */
 export function holdYoungHeap(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
   // Little survives a collection; threads that help with it cost more than they take over.
