@@ -24,6 +24,11 @@ export interface EngineCapabilities {
   readonly textMember: (text: string, member: string, kind?: 'text' | 'integer') => string;
   /** SQL that finds a text in another: its place counted from 1, or 0. */
   readonly placeOfText: 'instr' | 'strpos';
+  /**
+   * What stands before and behind a selection of few values, one of which a column is: it is made first, and looked up then. Without
+   * that PostgreSQL may join it, and by its guess of how many there are read the whole table for ten.
+   */
+  readonly oneOfFew: readonly [before: string, behind: string];
   /** SQL of the store's own clock, in whole milliseconds since the epoch. */
   readonly clockMs: string;
   /** A statement that makes a table or a column, such that its texts are compared and ordered byte by byte, whatever the database's rule. */

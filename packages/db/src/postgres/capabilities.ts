@@ -15,6 +15,7 @@ export const POSTGRES_CAPABILITIES: EngineCapabilities = {
   // Half the work of `jsonb`, which is made whole before one member is taken from it.
   textMember: (text, member, kind) => `(${text}::json ->> '${member}')${kind === 'integer' ? '::bigint' : ''}`,
   placeOfText: 'strpos',
+  oneOfFew: ['= any (array(', '))'],
   clockMs: '(floor(extract(epoch from clock_timestamp()) * 1000)::bigint)',
   inByteOrder,
   rowSecurity,

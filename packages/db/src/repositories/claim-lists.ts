@@ -161,7 +161,7 @@ function selectOfAgent(search: ClaimSearch): Promise<JoinedClaimRow[]> {
 function selectWhere({ dbClient, tenant, filter, nowMs, before, wanted }: ClaimSearch, ofTenant: RawBuilder<string>) {
   const { state, agent, integration } = filter;
   const all = selectClaims(dbClient.lists(tenant), 'without answers').where(ofTenant, '=', tenant);
-  let query = whereReads(all, { agent, integration, before, limit: wanted, tenant, state, nowMs });
+  let query = whereReads(dbClient, all, { agent, integration, before, limit: wanted, tenant, state, nowMs });
   if (agent !== undefined) query = query.where('c.agent', '=', agent);
   if (integration !== undefined) query = query.where('c.integration', '=', integration);
   return query;

@@ -1,4 +1,4 @@
-import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
+import { type Kysely, type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
 import {
   APPROVAL_PROBLEM_MS,
   APPROVAL_PROBLEMS,
@@ -84,8 +84,14 @@ export interface AskedClaims {
 }
 
 /** Only claims that read so at `nowMs`; undefined: only those that are there. The same judgement as `claimStateOf`. */
-export function whereReads<Query extends ClaimQuery>(query: Query, asked: AskedClaims): Query {
+export function whereReads<Query extends ClaimQuery>(
+  { capabilities }: DbClient,
+  query: Query,
+  asked: AskedClaims,
+): Query {
   const { tenant, state, nowMs } = asked;
+  const [before, behind] = capabilities.oneOfFew;
+  const isOneOf = (places: RawBuilder<unknown>) => sql`c.place ${sql.raw(before)}${places}${sql.raw(behind)}`;
   const isAlive = sql<boolean>`c.expires_at > ${nowMs}`;
   const isOwned = sql<boolean>`coalesce(l.lease_until, 0) > ${nowMs}`;
   const isOpen = sql<boolean>`coalesce(${approvalEnd}, ${nowMs} + 1) > ${nowMs}`;
@@ -96,13 +102,13 @@ export function whereReads<Query extends ClaimQuery>(query: Query, asked: AskedC
     case 'unknown':
       // So that the small indexes of both are used; likewise below.
       return query.where(
-        sql<boolean>`c.place in (select u.place from (${newestUnknown(asked)}) u
-          union all select d.place from claims d where d.state = 'dispatching')
+        sql<boolean>`${isOneOf(sql`select u.place from (${newestUnknown(asked)}) u
+          union all select d.place from claims d where d.state = 'dispatching'`)}
           and (c.state = 'unknown' or not ${isOwned})`,
       ) as Query;
     case 'dispatching':
       return query.where(
-        sql<boolean>`c.place in (select d.place from claims d where d.state = 'dispatching') and ${isOwned}`,
+        sql<boolean>`${isOneOf(sql`select d.place from claims d where d.state = 'dispatching'`)} and ${isOwned}`,
       ) as Query;
     case 'failed_final':
       return query.where(

@@ -31,6 +31,7 @@ const CAPABILITIES: EngineCapabilities = {
   isJson: (column) => `json_valid(${column})`,
   textMember: (text, member) => `${text} ->> '$.${member}'`,
   placeOfText: 'instr',
+  oneOfFew: ['in (', ')'],
   clockMs: "cast(unixepoch('subsec') * 1000 as integer)",
   inByteOrder: (statement) => statement,
   rowSecurity: () => [],
