@@ -1,4 +1,6 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { INSTANCE_SCOPE } from '../client.ts';
 import { type DbHarness, readPages } from '../conformance/harness.ts';
 import { fillStore, TENANT } from '../growth/fill-store.fixture.ts';
 import { makeSqliteHarness } from '../sqlite/sqlite-harness.fixture.ts';
@@ -43,6 +45,21 @@ describe('lists among twelve thousand claims', () => {
     const [claim] = (await list({}, 1_000)).items.slice(-1);
     const { items, sizes } = await list({ agent: claim?.agent ?? '' }, 5);
     expect([items.map(({ key }) => key), sizes]).toEqual([['0'], [1]]);
+  });
+
+  test.each([
+    ['new', 'place > 10800'],
+    ['old', 'place between 100 and 1400'],
+  ])('an agent’s many are found, none left out or told twice, when they are %s', async (age, place) => {
+    const agent = `many-${age}`;
+    const ofAgent = sql`update claims set agent = ${agent} where ${sql.raw(place)} and place % 2 = 0 returning place`;
+    const { rows } = await ofAgent.execute(harness.client.writes(INSTANCE_SCOPE));
+    expect(rows.length).toBeGreaterThan(500);
+    const { items } = await list({ agent }, 90);
+    expect(items).toHaveLength(rows.length);
+    expect(new Set(items.map(({ id }) => id)).size).toBe(rows.length);
+    const made = items.map(({ createdAt }) => createdAt);
+    expect(made).toEqual(made.toSorted((one, other) => other - one));
   });
 
   test('those of an integration in a state are found on several pages', async () => {
