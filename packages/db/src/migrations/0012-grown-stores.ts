@@ -4,7 +4,7 @@ import type { Migration } from './migration.ts';
 /**
  * What keeps lists and searches as quick in a large store as in a small one.
  *
- * The index of claims is one more for each call with a key to write (2 µs in the database's thread); without it a page of an integration's
+ * The index of claims is one more for each call with a key to write; without it a page of an integration's
  * claims looked at thousands of others. Terms of spans and eras lie in four times as many rows, of a quarter of the size. What is emptied
  * here is made again in the background, so that this step is as short in a large store.
  */

@@ -92,7 +92,7 @@ function readWords(answer: unknown): readonly number[] {
   return numbers;
 }
 
-/** A verdict that knows where its call was counted: an object beside it for each call would cost more than the verdict. */
+/** A verdict that knows where its call was counted: a map beside it is work for each call, and for the collector. */
 class RedisVerdict implements LimitVerdict {
   readonly isAllowed: boolean;
   readonly atMs: number;

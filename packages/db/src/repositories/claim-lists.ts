@@ -93,6 +93,7 @@ async function listOfAgent(search: ClaimSearch): Promise<JoinedClaimRow[]> {
   const rows = await selectPage(search, [end - PLACES_AT_FIRST, end]);
   return rows.length === search.wanted ? rows : selectOfAgent(search);
 }
+
 async function readEnds(dbClient: DbClient): Promise<{ oldest: number; newest: number }> {
   const end = (which: 'min' | 'max') => sql<number | null>`(select ${sql.raw(which)}(place) from claims)`;
   const { rows } = await sql<{ oldest: number | null; newest: number | null }>`

@@ -283,7 +283,7 @@ export class StreamedAnswer implements Answer, EncodedSearchOwner {
   }
 
   #leave(): void {
-    // The listener for the end of the connection stays: to take it off costs each call a microsecond.
+    // The listener for the end of the connection stays: to take it off is work for each call.
     this.#isOver = true;
     this.#search?.close();
   }

@@ -153,7 +153,7 @@ class BodyReception {
     this.#reject(error);
   }
 
-  /** The listeners stay: they know that it is over, and to take them off costs each call a microsecond. */
+  /** The listeners stay: they know that it is over, and to take them off is work for each call. */
   #leave(): void {
     this.#over = true;
   }
