@@ -25,6 +25,8 @@ export interface SearchResult {
 
 /** The newest entries are read as they are, so many for each that is wanted: common values need no summary. */
 const FIRST_LOOK = 4;
+/** Places up to so many times what a page lacks are few. */
+const FEW_FOR_PAGE = 2;
 /** Blocks that are looked at at once: few at first, for often those lead to all that is wanted. */
 const BLOCKS_AT_ONCE = [8, 32];
 const PLACES_AT_ONCE_MAX = 256;
@@ -49,9 +51,7 @@ export async function searchEntries(
   const rows: FoundEntry[] = [];
   for await (const part of partsOf(log, query, bounds)) {
     if ('searchedTo' in part) return { rows, searchedTo: part.searchedTo };
-    const missing = wanted - rows.length;
-    const reading = 'places' in part ? readPlaces(select, part.places, missing) : readStretch(select, part, missing);
-    rows.push(...(await reading));
+    rows.push(...(await readPart(select, part, wanted - rows.length)));
     if (rows.length >= wanted) break;
   }
   return { rows };
@@ -64,12 +64,18 @@ interface Stretch {
   readonly to: number;
 }
 
-/** What may match next, from the newest down: all entries of a stretch, some places, or nothing more on this page. */
-type Part = Stretch | { readonly places: readonly number[] } | { readonly searchedTo: number };
+/** What may match next, from the newest down: all entries of a stretch, and behind it some places. */
+interface Part extends Stretch {
+  readonly places: readonly number[];
+}
 
-async function* partsOf(log: WalkedLog, query: AuditQuery, bounds: SearchBounds): AsyncGenerator<Part> {
+async function* partsOf(
+  log: WalkedLog,
+  query: AuditQuery,
+  bounds: SearchBounds,
+): AsyncGenerator<Part | { readonly searchedTo: number }> {
   const end = Math.max(log.oldest, log.end - FIRST_LOOK * query.limit);
-  yield { from: end, to: log.end };
+  yield { from: end, to: log.end, places: [] };
   if (end === log.oldest) return;
   const rest = { ...log, end };
   let { entriesMax: entriesLeft, blocksMax: blocksLeft } = bounds;
@@ -81,8 +87,8 @@ async function* partsOf(log: WalkedLog, query: AuditQuery, bounds: SearchBounds)
     blocksLeft -= batch.filter((candidate) => isBlock(candidate) && candidate.hasTerms).length;
     if (blocksLeft < 0) return yield { searchedTo: endOf(rest, batch[0] as Candidate) };
     for (const part of await partsOfBatch(rest, batch, terms)) {
-      entriesLeft -= 'places' in part ? part.places.length : part.to - part.from;
-      if (entriesLeft < 0) return yield { searchedTo: 'places' in part ? (part.places[0] as number) + 1 : part.to };
+      entriesLeft -= part.to - part.from + part.places.length;
+      if (entriesLeft < 0) return yield { searchedTo: part.to };
       yield part;
     }
   }
@@ -92,23 +98,24 @@ function placesOf(batch: readonly Candidate[]): number {
   return batch.reduce((count, each) => count + ('places' in each ? each.places.length : 0), 0);
 }
 
-/** Stretches and places, in the order of the candidates. */
+/** In the order of the candidates. */
 async function partsOfBatch(
   log: WalkedLog,
   batch: readonly Candidate[],
   terms: readonly AskedTerm[],
-): Promise<readonly (Stretch | { readonly places: readonly number[] })[]> {
+): Promise<readonly Part[]> {
   const tell = await readTerms(log, batch, terms);
-  const parts: (Stretch | { readonly places: number[] })[] = [];
+  const parts: (Part & { readonly places: number[] })[] = [];
   const addPlaces = (places: readonly number[]) => {
+    const [newest] = places;
     const last = parts.at(-1);
-    if (last !== undefined && 'places' in last) last.places.push(...places);
-    else if (places.length > 0) parts.push({ places: [...places] });
+    if (last !== undefined) last.places.push(...places);
+    else if (newest !== undefined) parts.push({ from: newest + 1, to: newest + 1, places: [...places] });
   };
   for (const candidate of batch) {
     const found = 'places' in candidate ? candidate : tell(candidate);
     if ('places' in found) addPlaces(found.places.filter((place) => place >= log.oldest && place < log.end));
-    else parts.push(found);
+    else parts.push({ ...found, places: [] });
   }
   return parts;
 }
@@ -171,6 +178,17 @@ function placesIn([first, ...others]: readonly Column[]): number[] {
 
 function keyOf(block: number, field: number): number {
   return block * TERM_FIELDS.length + field;
+}
+
+/** Where places are few the stretch above them holds few too: then one wait does for both. */
+async function readPart(select: EntriesSelect, part: Part, limit: number): Promise<readonly FoundEntry[]> {
+  const { from, to, places } = part;
+  if (from === to) return readPlaces(select, places, limit);
+  const isPlenty = places.length > FEW_FOR_PAGE * limit;
+  const reading = readStretch(select, part, limit);
+  const [above, below] = await Promise.all([reading, isPlenty ? [] : readPlaces(select, places, limit)]);
+  const missing = limit - above.length;
+  return [...above, ...(isPlenty && missing > 0 ? await readPlaces(select, places, missing) : below.slice(0, missing))];
 }
 
 function readStretch(select: EntriesSelect, { from, to }: Stretch, limit: number): Promise<readonly FoundEntry[]> {

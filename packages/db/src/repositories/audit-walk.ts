@@ -43,7 +43,7 @@ export interface WalkedLog {
 }
 
 /** Spans that are asked at once: few at first, for most of what is asked for is found soon. */
-const SPANS_AT_ONCE = [32, 64, 128];
+const SPANS_AT_ONCE = [24, 64, 128];
 const ERAS_AT_ONCE = 64;
 /** All 32 bits. */
 const ALL = 0xffff_ffff;
