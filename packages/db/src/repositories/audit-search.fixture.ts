@@ -125,6 +125,19 @@ const FEW_MATCH: readonly Filters[] = [
 ];
 
 function describeFoundValues(start: Start): void {
+  test.each([
+    ['plenty', 20],
+    ['few', 300],
+  ])('a page goes on from the newest entries to the %s below that summaries tell of', async (_many, every) => {
+    const membersAt = (seq: number) => ({ agent: seq % every === 0 ? 'sought' : 'other' });
+    const scene = await start(entriesOf(12 * BLOCK_ENTRIES + 300, 1, membersAt));
+    await scene.summariseAll();
+    const wanted = await scene.scan({ agent: 'sought' });
+    const page = await searchEntries(scene.harness.client, scene.tenant, { agent: 'sought', limit: 30 });
+    expect(page).toEqual({ rows: wanted.slice(0, 31) });
+    expect(await scene.searchAll({ agent: 'sought', limit: 30 })).toEqual(wanted);
+  });
+
   test('finds every value, whatever is in it', async () => {
     const values = ['a\u001fb', '\u001f', '', 'a\nb', '\ufffd', '"', '\\', 'zwölf 😀', "'; drop", 'x'.repeat(5_000)];
     const valueAt = (seq: number) => (seq % 200 < values.length ? values[seq % 200] : 'x');
