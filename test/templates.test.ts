@@ -193,7 +193,7 @@ describe('an own template', () => {
 
 test('an integration whose template is gone refuses its calls, and the doctor says why', async () => {
   await using alone = await startGateway({ config: configOf() });
-  const database = new DatabaseSync(path.join(alone.dataFolder, 'postern.db'));
+  const database = new DatabaseSync(path.join(alone.dataFolder, 'postern.db'), { timeout: 10_000 });
   // As a program without a built-in template finds the data of one that has it.
   database.exec("update template_versions set active = 0 where name = 'acme'");
   database.close();
