@@ -67,7 +67,9 @@ export function createFallbackRateLimits(options: FallbackRateLimitsOptions): Fa
   }
 
   function ask(kind: 'spend' | 'judge', limits: readonly CountedLimit[], nowMs: number) {
-    return within(redis[kind](limits, nowMs)).catch((error: unknown) => {
+    const verdicts = redis[kind](limits, nowMs);
+    if (!(verdicts instanceof Promise)) return verdicts;
+    return within(verdicts).catch((error: unknown) => {
       fail(error instanceof Error ? error.message : String(error));
       return judgeHere(kind, limits, nowMs);
     });

@@ -67,10 +67,14 @@ end
  * several calls, one after the other; each spends all of its limits or none.
  *
  * KEYS: counters, and tenants' lists of counters, each once. ARGV: one text of words, for one argument and one answer cost the client less than
- * hundreds: how many counters a tenant has room for, and of calls; for each call the time in milliseconds or `-` for the server's, 1 to
- * spend or 0 to judge, its number of limits; then for each limit the places in KEYS of its counter, of the counter of those without room and
- * of the tenant's list, its requests and its seconds.
- * Answers a text, with five words for each limit: which key counts it (0 its own, 1 the shared one), allowed, time, remaining, seconds until reset.
+ * hundreds: how many counters a tenant has room for, milliseconds for which permits are given ahead, and how many of a counter that may not
+ * be given so, number of calls; for each call the time in milliseconds or `-` for the server's, 1 to spend or 0 to judge, its number of
+ * limits; then for each limit the places in KEYS of its counter, of the counter of those without room and of the tenant's list, its
+ * requests, its seconds, and how many permits it would have ahead.
+ * Answers a text, with five words for each limit: which key counts it (0 its own, 1 the shared one), allowed, time, remaining, seconds until
+ * reset; then, for each limit that was given permits ahead, its place among all from 0, how many, and the time that counts them.
+ *
+ * Permits ahead are counted at the end of their time, as is what comes before that: no window ever holds more calls than it may.
  *
  * A counter is a hash: n the latest time seen, s the calls in the window, h and t the first and the next number of its grains, under each
  * number `start:count`; f the start of the first grain, l and c start and count of the last; z until when it is kept and listed.
@@ -81,7 +85,7 @@ local time = redis.call('TIME')
 local serverMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local words = {}
 for word in string.gmatch(ARGV[1], '%S+') do words[#words + 1] = word end
-local countersMax = tonumber(words[1])
+local countersMax, aheadMs, keptBack = tonumber(words[1]), tonumber(words[2]), tonumber(words[3])
 local counters = {}
 local rooms = {}
 
@@ -120,41 +124,58 @@ local function advance(limit, nowMs)
   if counter.h >= counter.t then counter.s = 0 end
 end
 
+local function keepFor(limit)
+  local counter = limit.counter
+  if math.max(counter.n, counter.l) + limit.seconds * 1001 + 1 <= counter.z then return end
+  counter.keptMs = math.floor(limit.seconds * 1250) + 10
+  counter.z = counter.n + counter.keptMs
+  if limit.shared == 1 then return end
+  redis.call('ZADD', limit.list, counter.z, counter.key)
+  if redis.call('PTTL', limit.list) < counter.keptMs then redis.call('PEXPIRE', limit.list, counter.keptMs) end
+end
+
+local function countCalls(limit, atMs, calls)
+  local counter = limit.counter
+  local start = math.floor(atMs / limit.grain) * limit.grain
+  if counter.h < counter.t and counter.l >= start then
+    setGrain(counter, counter.t - 1, counter.l, counter.c + calls)
+  else
+    counter.t = counter.t + 1
+    setGrain(counter, counter.t - 1, start, calls)
+    if counter.h == counter.t - 1 then counter.f = start end
+  end
+  counter.s = counter.s + calls
+  counter.changed = true
+  keepFor(limit)
+end
+
 local function spend(limit)
   local counter = limit.counter
   limit.allowed = counter.s < limit.requests
   if not limit.allowed then return end
-  local start = math.floor(counter.n / limit.grain) * limit.grain
-  if counter.h < counter.t and counter.l == start then
-    setGrain(counter, counter.t - 1, start, counter.c + 1)
-  else
-    counter.t = counter.t + 1
-    setGrain(counter, counter.t - 1, start, 1)
-    if counter.h == counter.t - 1 then counter.f = start end
-  end
-  counter.s = counter.s + 1
-  counter.changed = true
-  if counter.n + limit.seconds * 1001 + 1 > counter.z then
-    counter.keptMs = math.floor(limit.seconds * 1250) + 10
-    counter.z = counter.n + counter.keptMs
-    if limit.shared == 0 then
-      redis.call('ZADD', limit.list, counter.z, counter.key)
-      if redis.call('PTTL', limit.list) < counter.keptMs then redis.call('PEXPIRE', limit.list, counter.keptMs) end
-    end
-  end
+  countCalls(limit, counter.n, 1)
+  limit.at = math.max(counter.n, counter.l)
   if not counter.exists then
     counter.exists = true
     if limit.shared == 0 then rooms[limit.list] = rooms[limit.list] - 1 end
   end
 end
 
+local function giveAhead(limit)
+  local left = limit.requests - limit.counter.s
+  if left < math.max(keptBack, limit.requests / 8) then return 0 end
+  local permits = math.min(limit.ahead, math.floor(left / 8))
+  if permits > 0 then countCalls(limit, limit.counter.n + aheadMs, permits) end
+  return permits
+end
+
 local function openLimits(from, count, nowMs)
   local limits, all, opening = {}, true, {}
   for i = 1, count do
-    local at = from + 5 * (i - 1)
+    local at = from + 6 * (i - 1)
     local keys = { KEYS[tonumber(words[at])], KEYS[tonumber(words[at + 1])], KEYS[tonumber(words[at + 2])] }
-    local limit = { requests = tonumber(words[at + 3]), seconds = tonumber(words[at + 4]), list = keys[3], shared = 0,
-      counter = counterOf(keys[1]) }
+    local limit = { requests = tonumber(words[at + 3]), seconds = tonumber(words[at + 4]), ahead = tonumber(words[at + 5]),
+      list = keys[3], shared = 0, counter = counterOf(keys[1]) }
     limit.window = limit.seconds * 1000
     limit.grain = math.max(1, math.floor(limit.seconds))
     if not limit.counter.exists and not limit.counter.opening then
@@ -175,42 +196,46 @@ local function openLimits(from, count, nowMs)
   return limits, all
 end
 
-local answer = {}
-local at = 3
-for call = 1, tonumber(words[2]) do
+local answer, given = {}, {}
+local at = 5
+for call = 1, tonumber(words[4]) do
   local nowMs = tonumber(words[at]) or serverMs
-  local spends, count = words[at + 1] == '1', tonumber(words[at + 2])
+  local does, count = words[at + 1], tonumber(words[at + 2])
   local limits, all = openLimits(at + 3, count, nowMs)
   for _, limit in ipairs(limits) do
-    if spends and all then spend(limit) end
+    if does == '1' and all then spend(limit) end
     local counter = limit.counter
     counter.opening = nil
     local untilNext = limit.window
     if counter.h < counter.t then untilNext = counter.f + limit.grain - 1 + limit.window - counter.n end
-    answer[#answer + 1] = string.format('%d %d %.0f %.0f %.0f', limit.shared, limit.allowed and 1 or 0, counter.n,
+    local permits = (limit.at or does == '2') and limit.ahead > 0 and giveAhead(limit) or 0
+    if permits > 0 then given[#given + 1] = string.format('%d %d %.0f', #answer, permits, counter.l) end
+    answer[#answer + 1] = string.format('%d %d %.0f %.0f %.0f', limit.shared, limit.allowed and 1 or 0, limit.at or counter.n,
       math.max(0, limit.requests - counter.s), math.max(1, math.ceil(untilNext / 1000)))
   end
-  at = at + 3 + 5 * count
+  at = at + 3 + 6 * count
 end
 for _, counter in pairs(counters) do
   if counter.changed and counter.exists then writeCounter(counter) end
 end
+for _, grant in ipairs(given) do answer[#answer + 1] = grant end
 return table.concat(answer, ' ')
 `);
 
-/** KEYS: counters. ARGV, for each: the time its call was counted at, and the window's seconds. The grain of that time gets one call less. */
+/** KEYS: counters. ARGV, for each: the time its calls were counted at, the window's seconds, and how many the grain of that time loses. */
 export const GIVE_BACK = redisScript(`${COUNTERS}
 for i, key in ipairs(KEYS) do
   local counter = readCounter(key)
-  local grain = math.max(1, math.floor(tonumber(ARGV[2 * i])))
-  local start = math.floor(tonumber(ARGV[2 * i - 1]) / grain) * grain
+  local grain = math.max(1, math.floor(tonumber(ARGV[3 * i - 1])))
+  local start = math.floor(tonumber(ARGV[3 * i - 2]) / grain) * grain
   for place = counter.t - 1, counter.h, -1 do
     local at, count = grainAt(counter, place)
     if at < start then break end
     if at == start then
-      if count > 0 then
-        setGrain(counter, place, at, count - 1)
-        counter.s = counter.s - 1
+      local less = math.min(count, tonumber(ARGV[3 * i]))
+      if less > 0 then
+        setGrain(counter, place, at, count - less)
+        counter.s = counter.s - less
         findFirst(counter)
         writeCounter(counter)
       end
