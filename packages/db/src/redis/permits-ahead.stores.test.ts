@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { CountedLimit, LimitVerdict, RateLimitsPort } from '../ports/rate-limits.ts';
@@ -27,16 +28,21 @@ describe('permits ahead', () => {
   /** Nodes on one Redis; `commands` that they sent. */
   function openNodes(options: RedisRateLimitsOptions = {}) {
     const prefix = newPrefix();
-    const seen = { commands: 0, fails: false };
+    const seen = { commands: 0, underWay: 0, fails: false };
     const counted: RedisConnection = {
       ...redis,
-      run(...asked) {
+      async run(...asked) {
         seen.commands += 1;
-        return seen.fails ? Promise.reject(new Error('no answer')) : redis.run(...asked);
+        if (seen.fails) throw new Error('no answer');
+        seen.underWay += 1;
+        return await redis.run(...asked).finally(() => {
+          seen.underWay -= 1;
+        });
       },
     };
     const make = () => createRedisRateLimits(counted, { prefix, ...options });
     return {
+      prefix,
       nodes: [make(), make()] as const,
       seen,
       other: createRedisRateLimits(redis, { prefix, ...options, aheadMs: 0 }),
@@ -135,6 +141,21 @@ describe('permits ahead', () => {
     expect(await other.judge(limits, START_MS)).toMatchObject([{ remaining: 1_850 }]);
     for (const one of verdicts.slice(0, 100)) await nodes[0].giveBack(limits, one);
     expect(await other.judge(limits, START_MS)).toMatchObject([{ remaining: 1_900 }]);
+  });
+
+  test('once Redis has lost a counter, it gives none ahead before a call has made it anew', async () => {
+    const { nodes, prefix, seen } = openNodes({ clock: 'caller', aheadMs: 20 });
+    const limits = [limit(2_000)];
+    await spendSome(nodes[0], limits, 30);
+    await redis.command('DEL', `${prefix}:rate-limits:default:counter:a`);
+    let passedHere = 0;
+    while (passedHere < 200 && !(nodes[0].spend(limits, START_MS) instanceof Promise)) {
+      passedHere += 1;
+      // What it asked for meanwhile is answered.
+      for (let turn = 0; turn < 3 || seen.underWay > 0; turn += 1) await setImmediate();
+    }
+    expect(passedHere).toBeGreaterThan(0);
+    expect(passedHere).toBeLessThan(50);
   });
 
   test('when Redis fails, calls fail that find no permit, and later ones get theirs again', async () => {

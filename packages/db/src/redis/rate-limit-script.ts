@@ -68,9 +68,9 @@ end
  *
  * KEYS: counters, and tenants' lists of counters, each once. ARGV: one text of words, for one argument and one answer cost the client less than
  * hundreds: how many counters a tenant has room for, milliseconds for which permits are given ahead, and how many of a counter that may not
- * be given so, number of calls; for each call the time in milliseconds or `-` for the server's, 1 to spend or 0 to judge, its number of
- * limits; then for each limit the places in KEYS of its counter, of the counter of those without room and of the tenant's list, its
- * requests, its seconds, and how many permits it would have ahead.
+ * be given so, number of calls; for each call the time in milliseconds or `-` for the server's, 0 to judge, 1 to spend, 2 for permits ahead
+ * alone, its number of limits; then for each limit the places in KEYS of its counter, of the counter of those without room and of the
+ * tenant's list, its requests, its seconds, and how many permits it would have ahead.
  * Answers a text, with five words for each limit: which key counts it (0 its own, 1 the shared one), allowed, time, remaining, seconds until
  * reset; then, for each limit that was given permits ahead, its place among all from 0, how many, and the time that counts them.
  *
@@ -163,7 +163,8 @@ end
 
 local function giveAhead(limit)
   local left = limit.requests - limit.counter.s
-  if left < math.max(keptBack, limit.requests / 8) then return 0 end
+  -- Only a call's own permit makes a counter.
+  if not limit.counter.exists or left < math.max(keptBack, limit.requests / 8) then return 0 end
   local permits = math.min(limit.ahead, math.floor(left / 8))
   if permits > 0 then countCalls(limit, limit.counter.n + aheadMs, permits) end
   return permits
