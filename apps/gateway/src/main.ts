@@ -1,3 +1,5 @@
+// Also here: most of the time to ready is spent on compiling modules, however the program is started.
+import './compile-cache.js';
 import { holdYoungHeap } from './young-heap.ts';
 
 holdYoungHeap();
