@@ -58,6 +58,7 @@ export function createRedisRateLimits(redis: RedisConnection, options: RedisRate
   const ahead = createPermitsAhead({
     lifeMs: aheadMs,
     requestsMin: aheadMs > 0 ? KEPT_BACK : Number.POSITIVE_INFINITY,
+    // Without an answer the next call that finds no permit asks for itself, and fails if that fails.
     onFew: (limit, permits, nowMs) =>
       void ask({ limits: [limit], nowMs, does: 'askAhead', permits: [permits] }).catch(() => undefined),
     // What cannot be given back stays spent: refused longer, never shorter.
