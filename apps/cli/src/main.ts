@@ -1,5 +1,5 @@
 // Before anything is loaded, as it asks for.
-if (process.argv[2] === 'start') (await import('@postern/app-gateway/young-heap')).holdYoungHeap();
+if (process.argv[2] === 'start') (await import('@postern/app-gateway/prepare-memory')).prepareMemory();
 
 const { run } = await import('./run.ts');
 const { systemContext } = await import('./system-context.ts');

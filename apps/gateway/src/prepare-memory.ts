@@ -1,0 +1,8 @@
+import { freeCompilerMemory } from './compiler-memory.ts';
+import { holdYoungHeap } from './young-heap.ts';
+
+/** To be called before anything is loaded. */
+export function prepareMemory(): void {
+  holdYoungHeap();
+  freeCompilerMemory();
+}
