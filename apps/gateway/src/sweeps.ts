@@ -122,7 +122,7 @@ function sweepsOf(parts: SweepParts): readonly Sweep[] {
       limit: 500,
       run: (limit) => templateInvalidations.sweep(Math.max(0, now() - OUTBOX_KEPT_MS), limit),
     },
-    // It costs some 8 µs of CPU an entry, which calls have a better use for while there are many.
+    // Blocks that must be read cost some 8 µs of CPU an entry, which calls have a better use for while there are many.
     { doing: 'summarise the audit log', limit: 16, run: (limit) => audit.summarise(isBusy() ? 1 : limit) },
   ];
 }

@@ -1,4 +1,4 @@
-/** Rows of the summaries of the log: `migrations/0011-audit-summaries.ts`, `repositories/audit-terms.ts`. */
+/** Rows of the summaries of the log: `migrations/0011-audit-summaries.ts`, `audit-terms.ts`. */
 export interface AuditSummaryTables {
   audit_blocks: AuditBlockRow;
   audit_block_terms: { log: number; block: number; field: number; terms: Uint8Array };

@@ -1,8 +1,8 @@
 import type { Entry } from '@postern/schemas';
 import { type RawBuilder, sql } from 'kysely';
+import { BLOCK_ENTRIES, packWords, SEPARATOR, TERM_FIELDS, type TermField, termOf } from '../audit-terms.ts';
 import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { DbError } from '../ports/db-error.ts';
-import { BLOCK_ENTRIES, packWords, SEPARATOR, TERM_FIELDS, type TermField, termOf } from './audit-terms.ts';
 
 /** What a block's rows say. */
 export interface BlockSummary {

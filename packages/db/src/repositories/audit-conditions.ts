@@ -1,11 +1,11 @@
 import type { Entry } from '@postern/schemas';
 import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
+import { TERM_FIELDS } from '../audit-terms.ts';
 import type { DbClient } from '../client.ts';
 import { decodeNumberCursor, rowsToRead } from '../page.ts';
 import type { AuditQuery } from '../ports/audit.ts';
 import { requestKey } from '../request-key.ts';
 import type { Tables } from '../tables.ts';
-import { TERM_FIELDS } from './audit-terms.ts';
 
 export const AUDIT_LIST = 'audit_entries';
 

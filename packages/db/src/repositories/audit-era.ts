@@ -1,14 +1,14 @@
+import { BUCKETS, ERA_SPANS, FIRST_BUCKET } from '../audit-terms.ts';
 import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { packEraTerms, termsOfSpan } from './audit-span-terms.ts';
 import { type SpanTermsRow, type SummaryRows, summaryRows } from './audit-summary-rows.ts';
-import { BUCKETS, ERA_SPANS, FIRST_BUCKET } from './audit-terms.ts';
 
 /** Rows of one statement. */
 const ROWS_AT_ONCE = 16;
 
 /** Makes the rows of an era from those of its spans. Each bucket tells for itself; by the last one sees that all are there. */
 export async function summariseEra(dbClient: DbClient, log: number, era: number): Promise<void> {
-  const rows = summaryRows(dbClient, INSTANCE_SCOPE, log);
+  const rows = summaryRows(dbClient.points(INSTANCE_SCOPE), log);
   for (let bucket = 0; bucket < BUCKETS; bucket += ROWS_AT_ONCE) {
     const some: Awaited<ReturnType<typeof readBucket>>[] = [];
     for (let index = 0; index < ROWS_AT_ONCE; index++)

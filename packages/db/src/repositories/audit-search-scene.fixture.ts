@@ -1,11 +1,11 @@
 import fc from 'fast-check';
+import { BLOCK_ENTRIES, SPAN_ENTRIES } from '../audit-terms.ts';
 import { INSTANCE_SCOPE } from '../client.ts';
 import type { DbHarness } from '../conformance/harness.ts';
 import { encodeCursor } from '../page.ts';
 import type { AuditQuery } from '../ports/audit.ts';
 import { AUDIT_LIST, type FoundEntry, selectMatching } from './audit-conditions.ts';
 import { SEARCH_BOUNDS, type SearchBounds, searchEntries } from './audit-search.ts';
-import { BLOCK_ENTRIES, SPAN_ENTRIES } from './audit-terms.ts';
 
 export type Filters = Omit<AuditQuery, 'limit' | 'cursor'>;
 export interface NewEntry {

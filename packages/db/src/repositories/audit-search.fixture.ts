@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BLOCK_ENTRIES, BUCKETS, ERA_SPANS, SPAN_BLOCKS, SPAN_ENTRIES, termOf } from '../audit-terms.ts';
 import { INSTANCE_SCOPE } from '../client.ts';
 import type { DbHarness, MakeDbHarness } from '../conformance/harness.ts';
 import { runInTransaction } from '../transaction.ts';
@@ -16,7 +17,6 @@ import {
   SUMMARY_TABLES,
   textOf,
 } from './audit-search-scene.fixture.ts';
-import { BLOCK_ENTRIES, BUCKETS, ERA_SPANS, SPAN_BLOCKS, SPAN_ENTRIES, termOf } from './audit-terms.ts';
 
 const RUNS = 3;
 

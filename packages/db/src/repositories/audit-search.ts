@@ -1,9 +1,9 @@
+import { BLOCK_ENTRIES, TERM_FIELDS, unpackWords } from '../audit-terms.ts';
 import type { DbClient } from '../client.ts';
 import { decodeNumberCursor, rowsToRead } from '../page.ts';
 import type { AuditQuery } from '../ports/audit.ts';
 import { AUDIT_LIST, type EntriesSelect, type FoundEntry, selectEntries, whereMatching } from './audit-conditions.ts';
 import { padded, readEnds, summaryRows } from './audit-summary-rows.ts';
-import { BLOCK_ENTRIES, TERM_FIELDS, unpackWords } from './audit-terms.ts';
 import { type AskedTerm, batchesOf, type Candidate, candidatesOf, termsOf, type WalkedLog } from './audit-walk.ts';
 
 /** What one page may cost at most, beside what the spans tell. */
@@ -46,7 +46,8 @@ export async function searchEntries(
   const before = decodeNumberCursor(AUDIT_LIST, query.cursor) ?? Number.POSITIVE_INFINITY;
   const ends = await readEnds(dbClient, tenant);
   if (ends === undefined || before <= ends.oldest) return { rows: [] };
-  const log = { summaries: summaryRows(dbClient, tenant, ends.log), ...ends, end: Math.min(before, ends.newest + 1) };
+  const summaries = summaryRows(dbClient.lists(tenant), ends.log);
+  const log = { summaries, ...ends, end: Math.min(before, ends.newest + 1) };
   const select = whereMatching(dbClient, selectEntries(dbClient, tenant).where('log', '=', ends.log), query);
   const rows: FoundEntry[] = [];
   for await (const part of partsOf(log, query, bounds)) {

@@ -1,4 +1,4 @@
-import { BLOCK_ENTRIES, packWords, SPAN_ENTRIES, unpackWords } from './audit-terms.ts';
+import { BLOCK_ENTRIES, packWords, SPAN_ENTRIES, unpackWords } from '../audit-terms.ts';
 
 /** Where a term stands in a span; in an era, whose bits are of spans. */
 export type TermInSpan =

@@ -1,7 +1,4 @@
 import type { AuditBlockRow, AuditSpanRow } from '../audit-tables.ts';
-import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
-import { PLACES_MAX, packSpanTerms, type SpanBucket, toStanding } from './audit-span-terms.ts';
-import { type SummaryRows, summaryRows } from './audit-summary-rows.ts';
 import {
   BLOCK_ENTRIES,
   BUCKETS,
@@ -12,14 +9,17 @@ import {
   SPAN_BLOCKS,
   TERM_FIELDS,
   unpackWords,
-} from './audit-terms.ts';
+} from '../audit-terms.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
+import { PLACES_MAX, packSpanTerms, type SpanBucket, toStanding } from './audit-span-terms.ts';
+import { type SummaryRows, summaryRows } from './audit-summary-rows.ts';
 
 /** Rows of one statement. */
 const ROWS_AT_ONCE = 32;
 
 /** Makes the rows of a span from those of its blocks. The span's own row comes last: by it one sees what is done. */
 export async function summariseSpan(dbClient: DbClient, log: number, span: number): Promise<void> {
-  const rows = summaryRows(dbClient, INSTANCE_SCOPE, log);
+  const rows = summaryRows(dbClient.points(INSTANCE_SCOPE), log);
   const first = span * SPAN_BLOCKS;
   const blocks = await rows.blocks(first, first + SPAN_BLOCKS - 1);
   const { columns, untold } = await readColumns(rows, first);

@@ -1,13 +1,17 @@
+import { blockOf, ERA_SPANS, eraOf, SPAN_BLOCKS, spanOf } from '../audit-terms.ts';
 import { requireIntegerBetween } from '../check-value.ts';
-import type { DbClient } from '../client.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { type BlockSummary, readBlock, writeBlocks } from './audit-block.ts';
 import { summariseEra } from './audit-era.ts';
 import { summariseSpan } from './audit-span.ts';
-import { type LogProgress, readProgress } from './audit-summary-rows.ts';
-import { blockOf, ERA_SPANS, eraOf, SPAN_BLOCKS, spanOf } from './audit-terms.ts';
+import { type LogProgress, readProgress, summaryRows } from './audit-summary-rows.ts';
 
 /** Logs that are looked at in one go; of an instance with more, others come next time. */
 const LOGS_MAX = 1_000;
+/** Logs of one statement: calls may wait for it. */
+const LOGS_AT_ONCE = 100;
+/** Spans whose blocks are looked at in one go. */
+const SPANS_AHEAD = ERA_SPANS;
 /** Blocks that are written together. */
 const BLOCKS_AT_ONCE = 8;
 const LIMIT_MAX = 1_000;
@@ -22,49 +26,76 @@ export function createSummariser(dbClient: DbClient): (limit: number) => Promise
     requireIntegerBetween('audit_blocks: their number', limit, 1, LIMIT_MAX);
     const [start, turns] = [last, [{ after: last, to: Number.MAX_SAFE_INTEGER }]];
     if (start > 0) turns.push({ after: 0, to: start });
-    let done = 0;
-    for (const { after, to } of turns) {
-      const logs = await readProgress(dbClient, { after, to, limit: LOGS_MAX });
-      for (const log of logs) {
+    let [done, seen] = [0, 0];
+    for (const turn of turns) {
+      for await (const log of progressOf(dbClient, turn)) {
         last = log.log;
         done += await summariseLog(dbClient, log, limit - done);
-        if (done >= limit) return done;
+        seen += 1;
+        if (done >= limit || seen === LOGS_MAX) return done;
       }
-      if (logs.length === LOGS_MAX) return done;
     }
     return done;
   };
+}
+
+interface LogRange {
+  readonly after: number;
+  readonly to: number;
+}
+
+async function* progressOf(dbClient: DbClient, { after, to }: LogRange): AsyncGenerator<LogProgress> {
+  for (let from = after; ; ) {
+    const logs = await readProgress(dbClient, { after: from, to, limit: LOGS_AT_ONCE });
+    yield* logs;
+    const last = logs.at(-1);
+    if (last === undefined || logs.length < LOGS_AT_ONCE) return;
+    from = last.log;
+  }
 }
 
 /** Returns how many blocks, spans and eras it made. */
 async function summariseLog(dbClient: DbClient, progress: LogProgress, limit: number): Promise<number> {
   const { log, oldest, newest } = progress;
   if (oldest === null || newest === null) return 0;
-  let { newestBlock, newestSpan, newestEra } = progress;
-  let done = 0;
+  const oldestSpan = spanOf(blockOf(oldest));
+  let newestSpan = progress.newestSpan ?? oldestSpan - 1;
+  const first = Math.max(blockOf(oldest), (newestSpan + 1) * SPAN_BLOCKS);
   // The block in which the next entry will stand is not whole.
-  const end = blockOf(newest + 1);
-  for (let block = newestBlock === null ? blockOf(oldest) : newestBlock + 1; block < end && done < limit; ) {
-    const blocks: BlockSummary[] = [];
-    for (; block < end && blocks.length < Math.min(BLOCKS_AT_ONCE, limit - done); block++) {
-      blocks.push(await readBlock(dbClient, log, block));
-    }
-    await writeBlocks(dbClient, log, blocks);
-    done += blocks.length;
-    newestBlock = block - 1;
-  }
-  if (newestBlock === null) return done;
-  newestSpan ??= spanOf(blockOf(oldest)) - 1;
-  while (done < limit && (newestSpan + 2) * SPAN_BLOCKS <= newestBlock + 1) {
+  const end = Math.min(blockOf(newest + 1), (newestSpan + 1 + SPANS_AHEAD) * SPAN_BLOCKS);
+  const isMissing = Number(progress.blocks) < end - first;
+  const missing = isMissing ? await missingBlocks(dbClient, { log, first, end }) : [];
+  let done = Math.min(missing.length, limit);
+  await summariseBlocks(dbClient, log, missing.slice(0, done));
+  const summarisedTo = missing[done] ?? end;
+  while (done < limit && (newestSpan + 2) * SPAN_BLOCKS <= summarisedTo) {
     newestSpan += 1;
     await summariseSpan(dbClient, log, newestSpan);
     done += 1;
   }
-  newestEra ??= eraOf(spanOf(blockOf(oldest))) - 1;
+  let newestEra = progress.newestEra ?? eraOf(oldestSpan) - 1;
   while (done < limit && (newestEra + 2) * ERA_SPANS <= newestSpan + 1) {
     newestEra += 1;
     await summariseEra(dbClient, log, newestEra);
     done += 1;
   }
   return done;
+}
+
+/** Blocks that nobody has summarised yet: where entries are appended in one place alone, most are summarised there. */
+async function missingBlocks(
+  dbClient: DbClient,
+  { log, first, end }: { readonly log: number; readonly first: number; readonly end: number },
+): Promise<readonly number[]> {
+  const rows = await summaryRows(dbClient.points(INSTANCE_SCOPE), log).blocks(first, end - 1);
+  const known = new Set(rows.map(({ block }) => block));
+  return Array.from({ length: end - first }, (_, index) => first + index).filter((block) => !known.has(block));
+}
+
+async function summariseBlocks(dbClient: DbClient, log: number, blocks: readonly number[]): Promise<void> {
+  for (let index = 0; index < blocks.length; index += BLOCKS_AT_ONCE) {
+    const read: BlockSummary[] = [];
+    for (const block of blocks.slice(index, index + BLOCKS_AT_ONCE)) read.push(await readBlock(dbClient, log, block));
+    await writeBlocks(dbClient, log, read);
+  }
 }

@@ -1,8 +1,8 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { AuditBlockRow, AuditEraTermsRow, AuditSpanRow, AuditSpanTermsRow } from '../audit-tables.ts';
-import { type DbClient, INSTANCE_SCOPE, type TenantScope } from '../client.ts';
+import { BUCKETS, FIRST_BUCKET, SPAN_BLOCKS } from '../audit-terms.ts';
+import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import type { Tables } from '../tables.ts';
-import { BUCKETS, FIRST_BUCKET } from './audit-terms.ts';
 
 /** The places that a log holds, from and to; both are held. */
 export interface LogEnds {
@@ -28,25 +28,27 @@ export interface LogProgress {
   readonly log: number;
   readonly oldest: number | null;
   readonly newest: number | null;
-  readonly newestBlock: number | null;
+  /** How many blocks are summarised behind the newest span. */
+  readonly blocks: number;
   readonly newestSpan: number | null;
   readonly newestEra: number | null;
 }
 
-/** Of the logs behind `after` up to `to`, in the order of their numbers; each costs five looks at the end of an index. */
+/** Of the logs behind `after` up to `to`, in the order of their numbers; each costs a few looks at the end of an index. */
 export function readProgress(
   dbClient: DbClient,
   { after, to, limit }: { readonly after: number; readonly to: number; readonly limit: number },
 ): Promise<readonly LogProgress[]> {
   return dbClient
-    .lists(INSTANCE_SCOPE)
+    .points(INSTANCE_SCOPE)
     .selectFrom('audit_logs')
     .select([
       'log',
       endOf('min').as('oldest'),
       endOf('max').as('newest'),
-      sql<number | null>`(select max(b.block) from audit_blocks b where b.log = audit_logs.log)`.as('newestBlock'),
-      sql<number | null>`(select max(s.span) from audit_spans s where s.log = audit_logs.log)`.as('newestSpan'),
+      sql<number>`(select count(*) from audit_blocks b where b.log = audit_logs.log
+        and b.block >= ${sql.lit(SPAN_BLOCKS)} * (coalesce(${NEWEST_SPAN}, -1) + 1))`.as('blocks'),
+      NEWEST_SPAN.as('newestSpan'),
       // An era is there when its last bucket is.
       sql<
         number | null
@@ -61,11 +63,13 @@ export function readProgress(
     .execute();
 }
 
+const NEWEST_SPAN = sql<number | null>`(select max(s.span) from audit_spans s where s.log = audit_logs.log)`;
+
 function endOf(end: 'min' | 'max'): RawBuilder<number | null> {
   return sql`(select ${sql.raw(end)}(e.seq) from audit_entries e where e.log = audit_logs.log)`;
 }
 
-/** Summaries of one log, as a tenant or the whole instance sees them. All ranges with both their ends; rows in no order. */
+/** Summaries of one log, as whoever reads sees them. All ranges with both their ends; rows in no order. */
 export interface SummaryRows {
   /** The terms of one bucket. */
   eraTerms(bucket: number, first: number, last: number): Promise<readonly EraTermsRow[]>;
@@ -89,11 +93,10 @@ export type EraTermsRow = Pick<AuditEraTermsRow, 'era' | 'untold' | 'terms'>;
 export type SpanTermsRow = Pick<AuditSpanTermsRow, 'span' | 'untold' | 'terms'>;
 export type BlockTermsRow = Pick<Tables['audit_block_terms'], 'block' | 'field' | 'terms'>;
 
-export function summaryRows(dbClient: DbClient, scope: TenantScope, log: number): SummaryRows {
-  const lists = dbClient.lists(scope);
+export function summaryRows(reads: Kysely<Tables>, log: number): SummaryRows {
   return {
     eraTerms: (bucket, first, last) =>
-      lists
+      reads
         .selectFrom('audit_era_terms')
         .select(['era', 'untold', 'terms'])
         .where('log', '=', log)
@@ -102,10 +105,10 @@ export function summaryRows(dbClient: DbClient, scope: TenantScope, log: number)
         .where('era', '<=', last)
         .execute(),
     spans: (spans) =>
-      lists.selectFrom('audit_spans').selectAll().where('log', '=', log).where('span', 'in', spans).execute(),
-    spansBefore: (time) => readSpansBefore(lists, log, time),
+      reads.selectFrom('audit_spans').selectAll().where('log', '=', log).where('span', 'in', spans).execute(),
+    spansBefore: (time) => readSpansBefore(reads, log, time),
     spanTerms: (bucket, spans) =>
-      lists
+      reads
         .selectFrom('audit_span_terms')
         .select(['span', 'untold', 'terms'])
         .where('log', '=', log)
@@ -113,7 +116,7 @@ export function summaryRows(dbClient: DbClient, scope: TenantScope, log: number)
         .where('span', 'in', spans)
         .execute(),
     blocks: (first, last) =>
-      lists
+      reads
         .selectFrom('audit_blocks')
         .selectAll()
         .where('log', '=', log)
@@ -121,7 +124,7 @@ export function summaryRows(dbClient: DbClient, scope: TenantScope, log: number)
         .where('block', '<=', last)
         .execute(),
     blockTerms: (blocks, fields) =>
-      lists
+      reads
         .selectFrom('audit_block_terms')
         .select(['block', 'field', 'terms'])
         .where('log', '=', log)
@@ -131,16 +134,16 @@ export function summaryRows(dbClient: DbClient, scope: TenantScope, log: number)
   };
 }
 
-async function readSpansBefore(lists: Kysely<Tables>, log: number, time: number): Promise<SpansBefore> {
+async function readSpansBefore(reads: Kysely<Tables>, log: number, time: number): Promise<SpansBefore> {
   // From the newest down to the first that may: so written, an engine reads no others.
-  const found = lists
+  const found = reads
     .selectFrom('audit_spans')
     .select('span')
     .where('log', '=', log)
     .where((where) => where.or([where('at_min', 'is', null), where('at_min', '<', time)]))
     .orderBy('span', 'desc')
     .limit(1);
-  const row = await lists
+  const row = await reads
     .with('found', () => found)
     .selectFrom('audit_spans')
     .select((select) => [

@@ -1,7 +1,4 @@
 import type { AuditSpanRow } from '../audit-tables.ts';
-import type { AuditQuery } from '../ports/audit.ts';
-import { blocksOf, findTerm, type TermInSpan } from './audit-span-terms.ts';
-import { padded, type SummaryRows } from './audit-summary-rows.ts';
 import {
   blockOf,
   bucketOf,
@@ -12,7 +9,10 @@ import {
   spanOf,
   TERM_FIELDS,
   termOf,
-} from './audit-terms.ts';
+} from '../audit-terms.ts';
+import type { AuditQuery } from '../ports/audit.ts';
+import { blocksOf, findTerm, type TermInSpan } from './audit-span-terms.ts';
+import { padded, type SummaryRows } from './audit-summary-rows.ts';
 
 /** A value that is asked for. */
 export interface AskedTerm {

@@ -63,7 +63,8 @@ function createIntegrationRows(dbClient: DbClient, { now, newId }: RepositoryOpt
       return toPage(rows, page.limit, LIST, { item: toIntegrationRecord, position: (row) => row.name });
     },
 
-    listListening: (context) => listListening(listsOf(dbClient, context, INSTANCE_SCOPE), dbClient.capabilities),
+    // An index leads to the few that there are.
+    listListening: (context) => listListening(pointsOf(dbClient, context, INSTANCE_SCOPE), dbClient.capabilities),
 
     // biome-ignore lint/complexity/useMaxParams: the port's signature
     async update(tenant, id, spec, { ifVersion, origin }, context) {

@@ -1,8 +1,9 @@
 import { statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type TemporaryFolder, temporaryFolder } from '@postern/testing';
 import { sql } from 'kysely';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type DbClient, INSTANCE_SCOPE } from '../client.ts';
 import { intentOf } from '../conformance/journal-calls.ts';
 import { MIGRATIONS, migrate } from '../migrate.ts';
@@ -185,11 +186,39 @@ describe('when the end comes', () => {
 
   test('a reading worker that dies fails its list alone, and the next list works', async () => {
     const client = await open();
-    await repositoriesOf(client).tenants.create('acme');
-    const pending = repositoriesOf(client).tenants.list({ limit: 5 });
-    await workersOf(client).reader().terminate();
+    const { tenants } = repositoriesOf(client);
+    await tenants.create('acme');
+    await tenants.list({ limit: 5 });
+    const pending = tenants.list({ limit: 5 });
+    await workersOf(client).reader.running()?.terminate();
     await expect(pending).rejects.toMatchObject({ code: 'unavailable' });
-    expect((await repositoriesOf(client).tenants.list({ limit: 5 })).items).toHaveLength(1);
+    expect((await tenants.list({ limit: 5 })).items).toHaveLength(1);
+  });
+
+  test('a reading worker that nobody asks ends, and the next list starts another', async () => {
+    const client = await open({ readerIdleMs: 50 });
+    const { reader } = workersOf(client);
+    const { tenants } = repositoriesOf(client);
+    await tenants.create('acme');
+    expect(reader.running()).toBeUndefined();
+    for (let round = 0; round < 3; round += 1) {
+      expect((await tenants.list({ limit: 5 })).items).toHaveLength(1);
+      expect(reader.running()).toBeDefined();
+      await vi.waitFor(() => expect(reader.running()).toBeUndefined());
+    }
+  });
+
+  test('a reading worker stays while lists follow each other', async () => {
+    const client = await open({ readerIdleMs: 200 });
+    const { reader } = workersOf(client);
+    const { tenants } = repositoriesOf(client);
+    await tenants.list({ limit: 5 });
+    const first = reader.running();
+    for (let asked = 0; asked < 10; asked += 1) {
+      await delay(50);
+      await tenants.list({ limit: 5 });
+    }
+    expect(reader.running()).toBe(first);
   });
 
   test('a closed client refuses', async () => {

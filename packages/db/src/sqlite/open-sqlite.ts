@@ -5,7 +5,8 @@ import { migrate } from '../migrate.ts';
 import { DbError } from '../ports/db-error.ts';
 import type { Tables } from '../tables.ts';
 import { toQuery, toResult, workerDialect } from './dialect.ts';
-import type { Operation, Query, QueryAnswer, WorkerSettings } from './protocol.ts';
+import type { Operation, Query, QueryAnswer } from './protocol.ts';
+import { type ReaderOnDemand, readerOnDemand } from './reader-on-demand.ts';
 import { startWorker, type WorkerLink } from './worker-link.ts';
 
 export interface SqliteOptions {
@@ -15,6 +16,8 @@ export interface SqliteOptions {
   readonly now?: () => number;
   /** How long a transaction may last before it is rolled back; calls wait behind it. Default 5 s. */
   readonly transactionMs?: number;
+  /** How long the thread that reads lists stays when nobody asks for one. Default 10 s. */
+  readonly readerIdleMs?: number;
   /** Told of each migration that was taken. */
   readonly onMigration?: (migration: { readonly number: number; readonly name: string }) => void;
 }
@@ -39,8 +42,7 @@ const CAPABILITIES: EngineCapabilities = {
 
 interface Workers {
   readonly writer: WorkerLink;
-  /** Starts it when it is not there yet, or no more. Throws `unavailable` once the client is closed. */
-  reader(): WorkerLink;
+  readonly reader: ReaderOnDemand;
 }
 
 /** For the journal, which speaks to the worker more directly than repositories do. */
@@ -48,28 +50,17 @@ const workersOfClients = new WeakMap<DbClient, Workers>();
 
 /**
  * Opens (and migrates) a SQLite file. All of SQLite runs in worker threads: one writes, with WAL and `synchronous=FULL`, and
- * answers reads by key on a second connection; one, started at the first list, reads lists. Fails `unavailable` when the file
+ * answers reads by key on a second connection; one, there while lists are asked for, reads those. Fails `unavailable` when the file
  * cannot be opened or written, `invalid` when a newer program has migrated it.
  */
 export async function openSqlite(options: SqliteOptions): Promise<DbClient> {
-  const { file, transactionMs = 5_000 } = options;
+  const { file, transactionMs = 5_000, readerIdleMs = 10_000 } = options;
   makePrivateFile(file);
   const writer = startWorker({ role: 'writer', file, transactionMs });
-  let reader: WorkerLink | undefined;
-  let isClosed = false;
-  const workers: Workers = {
-    writer,
-    reader: () => {
-      if (isClosed) throw new DbError('unavailable', 'the database is closed');
-      reader ??= startReader({ role: 'reader', file, transactionMs }, () => {
-        reader = undefined;
-      });
-      return reader;
-    },
-  };
+  const reader = readerOnDemand({ role: 'reader', file, transactionMs }, readerIdleMs);
+  const workers: Workers = { writer, reader };
   const client = createClient(workers, async () => {
-    isClosed = true;
-    await reader?.close();
+    await reader.close();
     await writer.close();
   });
   workersOfClients.set(client, workers);
@@ -80,13 +71,6 @@ export async function openSqlite(options: SqliteOptions): Promise<DbClient> {
     throw error;
   }
   return client;
-}
-
-/** A reader that died fails what was asked of it; the next list starts another. */
-function startReader(settings: WorkerSettings, onDeath: () => void): WorkerLink {
-  const reader = startWorker(settings);
-  void reader.failed.then(onDeath);
-  return reader;
 }
 
 /** The workers of a client that `openSqlite` made. Fails `invalid` for any other. */
@@ -122,7 +106,7 @@ function createClient({ writer, reader }: Workers, close: () => Promise<void>): 
   const writes = kyselyOn(writer, (query) => ({ op: 'query', on: 'write', query }));
   const points = kyselyOn(writer, (query) => ({ op: 'query', on: 'snapshot', query }));
   const lists = new Kysely<Tables>({
-    dialect: workerDialect((query) => reader().request({ op: 'query', on: 'snapshot', query })),
+    dialect: workerDialect((query) => reader.request({ op: 'query', on: 'snapshot', query })),
   });
   // SQLite knows no row security: whatever the tenant, the conditions of the statement are the one wall.
   return {

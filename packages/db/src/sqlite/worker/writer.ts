@@ -3,6 +3,7 @@ import type { LeaseHolder } from '../../journal/lease.ts';
 import { unpackBatch } from '../../journal/pack-batch.ts';
 import { DbError } from '../../ports/db-error.ts';
 import type { Operation, WorkerSettings } from '../protocol.ts';
+import { SqliteBlockStore } from './block-store.ts';
 import { type Connection, openReadingConnection, openWritingConnection, rollBack } from './connection.ts';
 import { SqliteEntryStore } from './entry-store.ts';
 import { Journal } from './journal.ts';
@@ -87,7 +88,8 @@ export class Writer {
   #openEntries() {
     if (this.#entries === undefined) {
       const store = new SqliteEntryStore(this.#writing);
-      this.#entries = { store, rows: new EntryRows(store) };
+      const blocks = new SqliteBlockStore(this.#writing);
+      this.#entries = { store, rows: new EntryRows(store, (block) => blocks.insert(block)) };
     }
     return this.#entries;
   }
