@@ -1,4 +1,4 @@
-import { approvalEvent, createEventHub, type EventHub } from '@postern/admin';
+import { approvalEvent, createEventHub, type EventHub } from '@postern/admin/live-events';
 import { verifyKeyDigest } from '@postern/auth';
 import type { DbRepositories } from '@postern/db/ports';
 import {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import type { EventHub } from '@postern/admin';
+import type { EventHub } from '@postern/admin/live-events';
 import { createDbRepositories, createMemoryRateLimits, type DbClient, runInTransaction } from '@postern/db';
 import type { CallJournal, DbRepositories, RunInTransaction } from '@postern/db/ports';
 import {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { writePolicyInTenant } from '@postern/admin';
+import { writePolicyInTenant } from '@postern/admin/configuration';
 import { generateAgentKey, keyDigest, parseAgentKey } from '@postern/auth';
 import type { DbContext } from '@postern/db/ports';
 import { configDocumentSchema, type Integration, integrationSchema, KEY_SCOPES, type Rule } from '@postern/schemas';

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import type { ListenFault, OwnAddresses } from '@postern/admin';
+import type { ListenFault, OwnAddresses } from '@postern/admin/configuration';
 import type { IntegrationRecord, IntegrationsPort } from '@postern/db/ports';
 import { createListener, createOwnAddressHosts, type Gateway, stopListener } from '@postern/gateway';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '@postern/schemas';

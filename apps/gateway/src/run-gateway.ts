@@ -137,10 +137,7 @@ async function prepare({ options, settings, log, composition, node }: StartParts
     log,
     dependencies,
   });
-  const { server: control } = await createControlPlane({
-    ...{ settings, log, node, composition },
-    unsafeAddressCeiling,
-  });
+  const control = createControlPlane({ settings, log, node, composition, unsafeAddressCeiling });
   trackConnections(control);
   return { data, control };
 }

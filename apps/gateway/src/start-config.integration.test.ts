@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { WriteDependencies } from '@postern/admin';
+import type { WriteDependencies } from '@postern/admin/configuration';
 import { generateAgentKey } from '@postern/auth';
 import { createDbRepositories, type DbClient, openSqlite, runInTransaction } from '@postern/db';
 import { GLOBAL_TENANT } from '@postern/db/ports';

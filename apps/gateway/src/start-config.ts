@@ -7,7 +7,7 @@ import {
   type ResolvedDocument,
   resolveSources,
   type WriteDependencies,
-} from '@postern/admin';
+} from '@postern/admin/configuration';
 import { Rejection, type ValidationIssue } from '@postern/schemas';
 import type { Environment } from './environment.ts';
 import type { Log } from './log.ts';

@@ -5,7 +5,7 @@ import { serializerCompiler } from 'fastify-type-provider-zod';
 import { mayDo } from './actor.ts';
 import { createAuthenticate } from './authenticate.ts';
 import { createCheckHost } from './check-host.ts';
-import { answerClientError } from './client-error.ts';
+import { createControlListener } from './control-listener.ts';
 import type { AdminDependencies, AdminLogger } from './dependencies.ts';
 import { serveDocumentation } from './documentation.ts';
 import { createErrorReply, REQUEST_ID_HEADER } from './problem-replies.ts';
@@ -35,9 +35,6 @@ import { tenantRoutes } from './routes/tenants.ts';
 import { answerUnknownRoutes } from './unknown-routes.ts';
 import { validatorCompiler } from './validator.ts';
 
-/** Specification section 4: the head of a request. */
-const HEAD_BYTES_MAX = 32 * 1024;
-const HEAD_TIMEOUT_MS = 10_000;
 const BODY_BYTES_MAX = 1024 * 1024;
 
 /** Each resource of `/v1`, one file each. */
@@ -73,8 +70,7 @@ export function createAdminServer(dependencies: AdminDependencies): FastifyInsta
     bodyLimit: BODY_BYTES_MAX,
     genReqId: createRequestId,
     trustProxy: dependencies.trustedProxies === undefined ? false : [...dependencies.trustedProxies],
-    http: { maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, createRequestId()),
+    serverFactory: (handler) => createControlListener(handler, { newRequestId: createRequestId }),
   });
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);

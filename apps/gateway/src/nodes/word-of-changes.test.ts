@@ -1,4 +1,4 @@
-import { createEventHub, type LiveEvent } from '@postern/admin';
+import { createEventHub, type LiveEvent } from '@postern/admin/live-events';
 import { createMemoryEventRelay, createMemoryStores } from '@postern/db';
 import type { EventRelayListener, EventRelayPort } from '@postern/db/ports';
 import { describe, expect, test } from 'vitest';

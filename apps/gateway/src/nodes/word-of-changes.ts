@@ -1,4 +1,4 @@
-import type { EventHub, LiveEvent } from '@postern/admin';
+import type { EventHub, LiveEvent } from '@postern/admin/live-events';
 import type { EventRelayPort, InvalidationBusPort } from '@postern/db/ports';
 
 /** What nodes tell each other by. Without them each finds what others did by looking. */

@@ -22,7 +22,6 @@ export function openWritingConnection(file: string): Connection {
   switchToWal(database);
   database.exec('pragma synchronous = full');
   database.exec(`pragma journal_size_limit = ${LOG_BYTES_KEPT}`);
-  database.exec('pragma cache_size = -8192');
   return withStatements(database);
 }
 
