@@ -220,7 +220,7 @@ function commitSection({ commit }: BenchReport): string[] {
 function startSection({ startMs }: BenchReport): string[] {
   if (startMs === undefined) return [];
   return [
-    `## Start to ready\n\n${spread(startMs)} ms from \`node apps/gateway/bin/gateway.js\` to the ready line, on a new data folder.`,
+    `## Start to ready\n\n${spread(startMs)} ms from \`node apps/gateway/src/main.ts\` to the ready line, on a new data folder.`,
   ];
 }
 
