@@ -241,6 +241,14 @@ function describeSummarising(start: Start, harness: () => DbHarness): void {
     expect(await scene.summaries()).toEqual(expected);
   });
 
+  test('a log behind more than a hundred others has its turn', async () => {
+    const others = Array.from({ length: 130 }, (_, index) => ({ tenant: `other-${performance.now()}-${index}` }));
+    await harness().client.writes(INSTANCE_SCOPE).insertInto('audit_logs').values(others).execute();
+    const scene = await start(entriesOf(BLOCK_ENTRIES + 26, 13, (seq) => ({ agent: 'agent', at: seq })));
+    await scene.summariseAll();
+    expect((await scene.summaries()).map((rows) => rows.length)).toEqual([1, 5, 0, 0, 0]);
+  });
+
   test('the log grows by calls and is summarised as it grows', async () => {
     const { client, repositories } = harness();
     const { audit } = repositories;

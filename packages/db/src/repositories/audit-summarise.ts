@@ -67,8 +67,8 @@ async function summariseLog(dbClient: DbClient, progress: LogProgress, limit: nu
   const missing = isMissing ? await missingBlocks(dbClient, { log, first, end }) : [];
   let done = Math.min(missing.length, limit);
   await summariseBlocks(dbClient, log, missing.slice(0, done));
-  const summarisedTo = missing[done] ?? end;
-  while (done < limit && (newestSpan + 2) * SPAN_BLOCKS <= summarisedTo) {
+  // Where something is left over, all blocks are there.
+  while (done < limit && (newestSpan + 2) * SPAN_BLOCKS <= end) {
     newestSpan += 1;
     await summariseSpan(dbClient, log, newestSpan);
     done += 1;
