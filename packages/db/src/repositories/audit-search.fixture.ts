@@ -241,6 +241,19 @@ function describeSummarising(start: Start, harness: () => DbHarness): void {
     expect(await scene.summaries()).toEqual(expected);
   });
 
+  test('a log that was pruned is summarised on, however many of its blocks are gone', async () => {
+    const entryOf = (seq: number) => ({ seq, entry: textOf(seq, { agent: 'agent', at: seq }) });
+    const places = (from: number, to: number) =>
+      Array.from({ length: (to - from) / 64 }, (_, index) => from + 64 * index);
+    const scene = await start(places(0, 4 * BLOCK_ENTRIES + 64).map(entryOf));
+    await scene.summariseAll();
+    await scene.prune(places(0, 3 * BLOCK_ENTRIES));
+    await scene.store(places(4 * BLOCK_ENTRIES + 64, 6 * BLOCK_ENTRIES + 64).map(entryOf));
+    await scene.summariseAll();
+    const [blocks] = await scene.summaries();
+    expect(blocks).toHaveLength(6);
+  });
+
   test('a log behind more than a hundred others has its turn', async () => {
     const others = Array.from({ length: 130 }, (_, index) => ({ tenant: `other-${performance.now()}-${index}` }));
     await harness().client.writes(INSTANCE_SCOPE).insertInto('audit_logs').values(others).execute();

@@ -62,9 +62,11 @@ async function summariseLog(dbClient: DbClient, progress: LogProgress, limit: nu
   let newestSpan = progress.newestSpan ?? oldestSpan - 1;
   const first = Math.max(blockOf(oldest), (newestSpan + 1) * SPAN_BLOCKS);
   // The block in which the next entry will stand is not whole.
-  const end = Math.min(blockOf(newest + 1), (newestSpan + 1 + SPANS_AHEAD) * SPAN_BLOCKS);
-  const isMissing = Number(progress.blocks) < end - first;
-  const missing = isMissing ? await missingBlocks(dbClient, { log, first, end }) : [];
+  const whole = blockOf(newest + 1);
+  const end = Math.min(whole, (newestSpan + 1 + SPANS_AHEAD) * SPAN_BLOCKS);
+  // What was counted may lie before the oldest entry or behind `end`: only where all are there, none is missing between.
+  const isMissing = Number(progress.blocks) < whole - ((progress.newestSpan ?? -1) + 1) * SPAN_BLOCKS;
+  const missing = isMissing && first < end ? await missingBlocks(dbClient, { log, first, end }) : [];
   let done = Math.min(missing.length, limit);
   await summariseBlocks(dbClient, log, missing.slice(0, done));
   // Where something is left over, all blocks are there.
