@@ -3,6 +3,7 @@ import type { EntryDraft } from '@postern/schemas';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { intentOf, outcomeOf } from '../conformance/journal-calls.ts';
+import type { IntentDraft } from '../ports/call-journal.ts';
 import {
   INTENT,
   type JournalBatch,
@@ -62,6 +63,29 @@ test('a record says only what is not as before', () => {
   const one = batchOf([INTENT, intentOf('r-1')]);
   const two = batchOf([INTENT, intentOf('r-1')], [INTENT, intentOf('r-2')]);
   expect(packBatch(two)).toHaveLength(packBatch(one).length + 2);
+});
+
+test('addresses and risk are said again only when they say something else', () => {
+  const draft = (requestId: string, address: string, risk: IntentDraft['risk']) =>
+    intentOf(requestId, { addresses: [address], risk });
+  const of = (...drafts: IntentDraft[]) => batchOf(...drafts.map((each) => [INTENT, each] as const));
+  const first = draft('r-1', '192.0.2.1', { score: 0.3, labels: ['shell'] });
+  const others = [
+    [draft('r-2', '192.0.2.1', { score: 0.3, labels: ['shell'] }), 2],
+    [draft('r-2', '192.0.2.2', { score: 0.3, labels: ['shell'] }), 3],
+    [draft('r-2', '192.0.2.1', { score: 0.4, labels: ['shell'] }), 3],
+    [draft('r-2', '192.0.2.1', { score: 0.3, labels: ['pii'] }), 3],
+    [draft('r-2', '192.0.2.1', { score: 0.3, labels: ['shell', 'pii'] }), 3],
+    [draft('r-2', '192.0.2.1', { score: 0.3, labels: [] }), 3],
+    [draft('r-2', '192.0.2.1', undefined), 3],
+    [{ ...draft('r-2', '192.0.2.1', first.risk), addresses: undefined } as unknown as IntentDraft, 3],
+  ] as const;
+  for (const [other, more] of others) {
+    for (const batch of [of(first, other), of(other, first)]) {
+      expect(packBatch(batch).length - packBatch(of(batch.drafts[0] as IntentDraft)).length).toBe(more);
+      expect(withoutAbsent(carried(batch))).toEqual(withoutAbsent(batch));
+    }
+  }
 });
 
 test('what a record brings along arrives with it, and costs the others nothing', () => {

@@ -141,11 +141,24 @@ function packIntent(packed: unknown[], draft: IntentDraft, before: Partial<Inten
   if (draft.actor !== before.actor) changed |= add(packed, 16, draft.actor);
   if (draft.subject !== before.subject) changed |= add(packed, 17, draft.subject);
   if (draft.attempt !== before.attempt) changed |= add(packed, 18, draft.attempt);
-  if (draft.addresses !== before.addresses) changed |= add(packed, 19, draft.addresses);
+  if (!isSameList(draft.addresses, before.addresses)) changed |= add(packed, 19, draft.addresses);
   if (draft.count !== before.count) changed |= add(packed, 20, draft.count);
   if (draft.fingerprint !== before.fingerprint) changed |= add(packed, 21, draft.fingerprint);
-  if (draft.risk !== before.risk) changed |= add(packed, 22, draft.risk);
+  if (!isSameRisk(draft.risk, before.risk)) changed |= add(packed, 22, draft.risk);
   return changed;
+}
+
+/** Each call brings a list and a risk of its own, and most say what the one before said: to clone them costs more than all else of a record. */
+function isSameList(list: readonly string[] | undefined, before: readonly string[] | undefined): boolean {
+  if (list === before) return true;
+  if (list === undefined || before === undefined || list.length !== before.length) return false;
+  for (let at = 0; at < list.length; at++) if (list[at] !== before[at]) return false;
+  return true;
+}
+
+function isSameRisk(risk: IntentDraft['risk'], before: IntentDraft['risk']): boolean {
+  if (risk === before) return true;
+  return risk !== undefined && risk.score === before?.score && isSameList(risk.labels, before.labels);
 }
 
 function packOutcome(packed: unknown[], draft: OutcomeDraft, before: Partial<OutcomeDraft>): number {
