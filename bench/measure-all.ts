@@ -59,7 +59,7 @@ type Tables = Omit<BenchReport, 'machine' | 'rounds' | 'date' | 'isQuick' | 'loa
 /** Starts everything. What was started ends with the workplace. */
 async function measurePrograms({ workplace, plan, isQuick, only, say }: MeasureOptions): Promise<Tables> {
   const run = await startBenchRun(workplace, plan, say);
-  const variants = await startVariants(run.surroundings);
+  const variants = await startVariants(run.surroundings, !isQuick && only.has('throughput'));
   const meter = only.has('latency') || only.has('commit') ? await startCommitMeter(run, plan.commitRoundMs) : undefined;
   const throughput = only.has('throughput')
     ? await measureThroughput(run, Object.values(variants).filter(isThere), SHARES.throughput)
@@ -97,15 +97,17 @@ interface Variants {
   readonly nginx: Variant | undefined;
   readonly fastify: Variant;
   readonly bareForwarder: Variant;
+  readonly recordingForwarder: Variant | undefined;
   readonly postern: Variant;
 }
 
-async function startVariants(surroundings: Surroundings): Promise<Variants> {
+async function startVariants(surroundings: Surroundings, withRecording: boolean): Promise<Variants> {
   return {
     direct: direct(surroundings),
     nginx: await startNginx(surroundings),
     fastify: await startServer(surroundings, 'fastify-http-proxy'),
     bareForwarder: await startServer(surroundings, 'bare-forwarder'),
+    recordingForwarder: withRecording ? await startServer(surroundings, 'recording-forwarder') : undefined,
     postern: await startPostern(surroundings, USUAL_SIZE, 'postern'),
   };
 }

@@ -73,6 +73,13 @@ export function ratiosOf(throughput: readonly ThroughputRow[] | undefined): Rati
   return { 'fastify-http-proxy': divided(postern, fastify), 'bare-forwarder': divided(postern, bare) };
 }
 
+/** What a durable record of each call leaves of the bare forwarder's figures; undefined in a quick run. */
+export function recordingRatios(throughput: readonly ThroughputRow[] | undefined): Omit<ResultRow, 'name'> | undefined {
+  const rows = new Map(throughput?.map((row) => [row.name, resultRow(row)]));
+  const [recording, bare] = [rows.get('recording-forwarder'), rows.get('bare-forwarder')];
+  return recording === undefined || bare === undefined ? undefined : divided(recording, bare);
+}
+
 /** What searching costs on answers of 1 KB and of 10 MB: the figures with it divided by those without. */
 export function scrubbingRatios(scrubbing: Scrubbing): Readonly<Record<'small' | 'large', Omit<ResultRow, 'name'>>> {
   const rows = scrubbingRows(scrubbing);

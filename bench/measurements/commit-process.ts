@@ -4,9 +4,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import { createSqliteCallJournal, openSqlite } from '@postern/db';
+import { createRequestIds } from '@postern/gateway/request-id';
 import { answerQuestions } from '../ask.ts';
 import { createHistogram } from '../histogram.ts';
 import { readProcessTime, timeBetween } from '../measure-process.ts';
+import { usualIntent } from '../usual-intent.ts';
 
 /** `apart`: one intent at a time, the next `everyMs` after the one before, or at once when that is 0. `together`: so many callers at once, for `forMs`. */
 export type CommitQuestion =
@@ -28,6 +30,8 @@ export interface CommitAnswer {
 const db = await openSqlite({ file: process.env['COMMIT_FILE'] ?? '' });
 const journal = createSqliteCallJournal(db, { node: 'bench', boot: randomUUID(), now: Date.now });
 await journal.recover();
+/** As the gateway makes them: others would lie anywhere in the log's index, and a commit would write more pages than it does. */
+const newRequestId = createRequestIds(Date.now);
 
 answerQuestions<CommitQuestion>((question) => measure(question));
 
@@ -37,9 +41,9 @@ async function measure(question: CommitQuestion): Promise<CommitAnswer> {
   let intents = 0;
 
   async function commitOne(): Promise<void> {
-    const requestId = randomUUID();
+    const requestId = newRequestId();
     const startedMs = performance.now();
-    await journal.commitIntent(intentOf(requestId));
+    await journal.commitIntent(usualIntent(requestId));
     latencies.add((performance.now() - startedMs) * 1_000);
     journal.recordOutcome({ tenant: 'default', requestId, at: Date.now(), result: 'done', status: 200, latencyMs: 1 });
     intents += 1;
@@ -82,27 +86,6 @@ async function commitTogether(
     while (performance.now() < endMs) await commitOne();
   };
   await Promise.all(Array.from({ length: callers }, caller));
-}
-
-/** As full as the intent of an ordinary call. */
-function intentOf(requestId: string) {
-  return {
-    at: Date.now(),
-    tenant: 'default',
-    type: 'intent',
-    requestId,
-    agent: 'agent-0',
-    integration: 'upstream',
-    action: 'chat',
-    kind: 'http',
-    method: 'POST',
-    url: 'http://127.0.0.1:9000/v1/chat/completions',
-    decision: 'allow',
-    rule: 'chat',
-    policyVersion: 'a'.repeat(64),
-    credential: 'upstream-token',
-    addresses: ['127.0.0.1'],
-  } as const;
 }
 
 console.log('ready');

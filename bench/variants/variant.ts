@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { IdempotencyKey } from '../load/order.ts';
 import type { Program, Workplace } from '../workplace.ts';
 
@@ -18,7 +19,14 @@ export interface Variant {
 }
 
 /** In the order of the tables. */
-export const VARIANT_NAMES = ['direct', 'nginx', 'fastify-http-proxy', 'bare-forwarder', 'postern'] as const;
+export const VARIANT_NAMES = [
+  'direct',
+  'nginx',
+  'fastify-http-proxy',
+  'bare-forwarder',
+  'recording-forwarder',
+  'postern',
+] as const;
 export type VariantName = (typeof VARIANT_NAMES)[number];
 
 /** What a variant is started with. */
@@ -44,7 +52,11 @@ export async function startServer({ workplace, upstream }: Surroundings, name: V
     name,
     command: process.execPath,
     arguments: [new URL(`./${name}-server.ts`, import.meta.url).pathname],
-    environment: { UPSTREAM_PORT: String(upstream.port), UPSTREAM_SECRET: upstream.secret },
+    environment: {
+      UPSTREAM_PORT: String(upstream.port),
+      UPSTREAM_SECRET: upstream.secret,
+      DATABASE_FILE: join(workplace.folder, `${name}.db`),
+    },
     ready: /^ready port=(\d+)$/,
   };
   await fillCompileCache(workplace, program);
