@@ -24,9 +24,7 @@ export function createControlListener(
   listener: RequestListener,
   { newRequestId, tls }: ControlListenerOptions,
 ): Server {
-  // With TLS it would be told of broken handshakes too, to which there is nothing to say: Node lets both kinds go.
-  if (tls !== undefined) return withTls(tls, listener);
-  const server = createServer(LIMITS, listener);
+  const server = tls === undefined ? createServer(LIMITS, listener) : withTls(tls, listener);
   return server.on('clientError', (error, socket) => answerClientError(error, socket as Socket, newRequestId()));
 }
 
