@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { keepTickShape } from './tick-shape.ts';
+import { prepareMemory } from './prepare-memory.ts';
 
 /** Prints what V8 has learned of the literals with computed names in `process.nextTick`, once all of the heap was collected. */
 setFlagsFromString('--expose-gc');
@@ -11,7 +11,7 @@ const feedbackOf = new Function('subject', 'return %GetFeedback(subject)') as (
   subject: object,
 ) => ([string, string] | undefined)[];
 
-if (process.argv[2] === 'kept') keepTickShape();
+if (process.argv[2] === 'kept') prepareMemory();
 for (let round = 0; round < 50; round++) {
   for (let tick = 0; tick < 8; tick++) process.nextTick(() => undefined);
   await turn();
