@@ -11,8 +11,6 @@ const LOAD_MS = 1_500;
 const CALLERS = 16;
 const HELD = 5;
 const SERVES_AGAIN_MS_MAX = 2_000;
-/** Other tests run beside: a start that they held up says nothing of the program, so a slow one is tried again after another kill. */
-const STARTS_MAX = 3;
 
 const coder = newAgent('coder');
 const headers = { 'postern-key': coder.key };
@@ -56,17 +54,10 @@ describe('kill -9 during load', () => {
     const killed = new Promise((resolve) => setTimeout(resolve, LOAD_MS)).then(() => first.kill('SIGKILL'));
     answered = (await loading).flat();
     expect((await killed).signal).toBe('SIGKILL');
-    const startAgain = async () => {
-      const startedMs = performance.now();
-      gateway = await startGateway(options);
-      expect((await call(gateway.dataUrl, '/to/api/again', { headers })).status).toBe(200);
-      return performance.now() - startedMs;
-    };
-    servesAgainMs = await startAgain();
-    for (let starts = 1; servesAgainMs >= SERVES_AGAIN_MS_MAX && starts < STARTS_MAX; starts += 1) {
-      await gateway.kill('SIGKILL');
-      servesAgainMs = Math.min(servesAgainMs, await startAgain());
-    }
+    const startedMs = performance.now();
+    gateway = await startGateway(options);
+    expect((await call(gateway.dataUrl, '/to/api/again', { headers })).status).toBe(200);
+    servesAgainMs = performance.now() - startedMs;
     entries = await auditEvents(gateway);
   });
 
