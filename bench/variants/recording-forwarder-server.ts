@@ -1,6 +1,6 @@
 /**
  * The bare forwarder with a durable intent before each call and an outcome after it, by Postern's journal on SQLite, and nothing else of
- * Postern's but how it has V8 use memory: what no gateway can do without that promises this.
+ * Postern's but how it has V8 use memory: what remains of Postern when it only forwards and records.
  */
 import { randomUUID } from 'node:crypto';
 import { prepareMemory } from '@postern/app-gateway/prepare-memory';
