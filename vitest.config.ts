@@ -4,9 +4,10 @@ import { defineConfig } from 'vitest/config';
 const IN_ONE_WORLD = { isolate: false, maxWorkers: 2 };
 
 /**
- * Four kinds of tests, told apart by where they lie and what they start: `unit` (beside the code), `integration` (sockets, processes,
+ * Five kinds of tests, told apart by where they lie and what they start: `unit` (beside the code), `integration` (sockets, processes,
  * SQLite: `*.integration.test.ts`), `stores` (a real PostgreSQL and Redis, started once for the run: `*.stores.test.ts`, also of the whole
- * program), `system` (the whole program, in `test/`).
+ * program), `system` (the whole program, in `test/`), `timed` (the same, held to a promised time with nothing beside it:
+ * `*.timed.test.ts`).
  */
 export default defineConfig({
   test: {
@@ -49,11 +50,21 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
-          exclude: ['**/*.stores.test.ts', '**/node_modules/**'],
+          exclude: ['**/*.stores.test.ts', '**/*.timed.test.ts', '**/node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           ...IN_ONE_WORLD,
           // No more than there are cores: some of these tests hold a whole program to its time.
+        },
+      },
+      {
+        test: {
+          name: 'timed',
+          include: ['test/**/*.timed.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          ...IN_ONE_WORLD,
+          maxWorkers: 1,
         },
       },
     ],

@@ -24,7 +24,7 @@ const COMPILE_CACHE = path.join(ROOT, 'node_modules/.cache/test-compile');
 const STEP_MS_MAX = 600_000;
 const RUN_VARIABLE = 'TEST_RUN_ID';
 
-const PROJECTS = ['unit', 'integration', 'stores', 'system'];
+const PROJECTS = ['unit', 'integration', 'stores', 'system', 'timed'];
 const CHECKS: readonly Step[] = [
   { name: 'formatting and lint', command: ['biome', 'ci', '--error-on-warnings', '.'] },
   { name: 'types', command: ['tsc', '--noEmit', '-p', 'tsconfig.json'] },
@@ -43,8 +43,7 @@ interface Run {
 async function main(): Promise<void> {
   const begin = performance.now();
   const run = beginRun();
-  const [unit, integration, stores, system] = PROJECTS.map(vitestStep) as [Step, Step, Step, Step];
-  const steps: readonly Step[] = [PROGRAMS, ...CHECKS, unit, integration, stores, system, CLIENT_TABLE];
+  const steps: readonly Step[] = [PROGRAMS, ...CHECKS, ...PROJECTS.map(vitestStep), CLIENT_TABLE];
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abandon(run));
   const total: { passed: number; failures: string[] } = { passed: 0, failures: [] };
   try {

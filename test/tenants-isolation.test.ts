@@ -87,7 +87,10 @@ function alphasPaths(operation: Operation): readonly string[] {
 const perObject = () =>
   operations.filter(({ parameters, path }) => parameters.length > 0 && !OF_THE_INSTANCE.test(path));
 
-/** All that is stored of a tenant, but for what tells when something was used last. */
+/** Written by the gateway itself, in its own time: when something was used last, how far a message to its nodes has come. */
+const IN_ITS_OWN_TIME = { last_used_at: null, attempts: null, next_attempt_at: null, delivered_at: null };
+
+/** All that is stored of a tenant, but for that. */
 function storedOf(tenant: string): Map<string, string> {
   const tables = readDatabase<{ name: string }>(
     gateway.dataFolder,
@@ -101,7 +104,7 @@ function storedOf(tenant: string): Map<string, string> {
   );
   const stored = tables.map(({ name }): [string, string] => {
     const rows = readDatabase<object>(gateway.dataFolder, `select * from ${name} where tenant = '${tenant}'`);
-    return [name, JSON.stringify(rows.map((row) => ({ ...row, last_used_at: null })))];
+    return [name, JSON.stringify(rows.map((row) => ({ ...row, ...IN_ITS_OWN_TIME })))];
   });
   return new Map([...stored, ['entries', String(entries.length)]]);
 }
