@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { grantTo, openPostgres } from '@postern/db';
+import { grantTo, openPostgres } from '@postern/db/postgres';
 import pg from 'pg';
 
 /** A database of its own, with the URLs of those who use it. */

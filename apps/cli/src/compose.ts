@@ -6,4 +6,4 @@ export {
   importDatabase,
   migrateDatabase,
   readMissingSteps,
-} from '@postern/db';
+} from '@postern/db/migration';

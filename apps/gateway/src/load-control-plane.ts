@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import { flushCompileCache } from 'node:module';
 import { type AdminDependencies, createAdminServer } from '@postern/admin';
 import { readiness } from '@postern/gateway';
 import { type ControlPlaneParts, writeDependencies } from './control-plane.ts';
@@ -28,6 +29,7 @@ export async function loadControlPlane(parts: ControlPlaneParts): Promise<Reques
     createRequestId: composition.gateway.newRequestId,
   });
   await admin.ready();
+  flushCompileCache();
   return (request, response) => admin.routing(request, response);
 }
 

@@ -1,11 +1,6 @@
-import {
-  connectRedis,
-  createFallbackRateLimits,
-  createMemoryRateLimits,
-  createRedisEventRelay,
-  createRedisStores,
-} from '@postern/db';
+import { createMemoryRateLimits } from '@postern/db';
 import type { EventRelayPort, RateLimitsPort, VolatileStores } from '@postern/db/ports';
+import { connectRedis, createFallbackRateLimits, createRedisEventRelay, createRedisStores } from '@postern/db/redis';
 import type { Log } from './log.ts';
 
 export interface SharedRedis {

@@ -1,15 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import {
-  createDbRepositories,
-  createPostgresCallJournal,
-  createSqliteCallJournal,
-  type DbClient,
-  openPostgres,
-  openSqlite,
-  type RoleFinding,
-  roleFindings,
-} from '@postern/db';
+import { createDbRepositories, createSqliteCallJournal, type DbClient, openSqlite } from '@postern/db';
 import { type CallJournal, DbError, type InstanceMarksPort, type NodesPort } from '@postern/db/ports';
+import type { RoleFinding } from '@postern/db/postgres';
 import { EnvironmentError } from './environment.ts';
 import type { Settings } from './settings.ts';
 
@@ -46,6 +38,7 @@ export async function openStores({ database }: Pick<Settings, 'database'>, now: 
       return { db, sharing: undefined, openJournal: (owner) => createSqliteCallJournal(db, owner) };
     }
     case 'postgres': {
+      const { createPostgresCallJournal, openPostgres, roleFindings } = await import('@postern/db/postgres');
       const db = await openPostgres({ url: database.url, now }).catch(unusable);
       const { nodes, instanceMarks: marks } = createDbRepositories(db, { now, newId: randomUUID });
       const findings = () => roleFindings(db);

@@ -8,10 +8,11 @@ import { GLOBAL_TENANT } from '@postern/db/ports';
 import { type TemporaryFolder, temporaryFolder } from '@postern/testing';
 import { createVault, deriveKeys, generateMasterKey, parseKeyRing } from '@postern/vault';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ConfigFileError } from './config-file-error.ts';
 import type { Environment } from './environment.ts';
 import type { Log } from './log.ts';
 import { readSettings } from './settings.ts';
-import { applyStartConfig, ConfigFileError } from './start-config.ts';
+import { applyStartConfig } from './start-config.ts';
 
 const TENANT = 'default';
 

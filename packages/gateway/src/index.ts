@@ -14,7 +14,7 @@ export { type SecretVersion, secretVersion } from './directory/secret-version.ts
 export { staleIntegrations } from './directory/stale-integrations.ts';
 export type { CallLog, CallMetrics, Gateway } from './gateway.ts';
 export { createListener, type ListenerOptions, type ListenerTls } from './listener.ts';
-export type { CountedElsewhere, MetricSeries } from './metric-series.ts';
+export type { MetricSeries, MetricSource } from './metric-source.ts';
 export { createMetrics, type GatewayMetrics } from './metrics.ts';
 export {
   type AnnounceDeadSecret,

@@ -10,16 +10,17 @@ export interface MeasuredDependencies {
 
 /** What the gateway leans on, and how often it had to do without. */
 export function measureDependencies(
-  metrics: Pick<GatewayMetrics, 'register' | 'registerByLabel'>,
+  metrics: Pick<GatewayMetrics, 'register'>,
   { isDatabaseUp, redis, presence }: MeasuredDependencies,
 ): void {
-  metrics.registerByLabel({
+  metrics.register({
     name: 'postern_dependency_up',
     help: 'Whether what the gateway leans on answers',
-    label: 'dependency',
+    type: 'gauge',
+    labels: ['dependency'],
     readAll: () => [
-      ['database', isDatabaseUp() ? 1 : 0],
-      ...(redis === undefined ? [] : [['redis', redis.state() === 'ok' ? 1 : 0] as const]),
+      [{ dependency: 'database' }, isDatabaseUp() ? 1 : 0],
+      ...(redis === undefined ? [] : [[{ dependency: 'redis' }, redis.state() === 'ok' ? 1 : 0] as const]),
     ],
   });
   if (presence !== undefined) {

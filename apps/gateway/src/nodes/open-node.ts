@@ -4,7 +4,7 @@ import type { LeaseOwner } from '@postern/db/ports';
 import type { DataFolder } from '../data-folder.ts';
 import { type GatewayKeys, keysOf, openKeys } from '../keys.ts';
 import type { Log } from '../log.ts';
-import { openRedis, type SharedRedis } from '../open-redis.ts';
+import type { SharedRedis } from '../open-redis.ts';
 import { openStores, type Sharing, type Stores } from '../open-stores.ts';
 import type { Settings } from '../settings.ts';
 import { joinNodes, livingOthers, type NodePresence } from './node-presence.ts';
@@ -59,8 +59,7 @@ export async function openNode(parts: OpenNodeParts): Promise<OpenedNode> {
     const shared = sharing === undefined ? undefined : await joinShared(parts, owner, sharing);
     if (shared !== undefined) closers.push(() => shared.presence.leave());
     const keys = ownKeys ?? (shared as Shared).keys;
-    const { redisUrl: url } = settings;
-    const redis = url === undefined ? undefined : await openRedis({ url, prefix: keys.redisPrefix, log });
+    const redis = await connectRedis(settings, keys, log);
     if (redis !== undefined) closers.push(() => redis.close());
     const presence = shared?.presence;
     return { ...owner, stores, leaseMs, keys, now: presence?.now ?? wallClock, presence, redis, close };
@@ -68,6 +67,16 @@ export async function openNode(parts: OpenNodeParts): Promise<OpenedNode> {
     await close();
     throw error;
   }
+}
+
+async function connectRedis(
+  { redisUrl: url }: Settings,
+  { redisPrefix: prefix }: GatewayKeys,
+  log: Log,
+): Promise<SharedRedis | undefined> {
+  if (url === undefined) return undefined;
+  const { openRedis } = await import('../open-redis.ts');
+  return openRedis({ url, prefix, log });
 }
 
 interface Shared {

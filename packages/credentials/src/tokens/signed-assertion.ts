@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { JwtAlgorithm } from '@postern/schemas';
-import { type JWTPayload, SignJWT } from 'jose';
+import type { JWTPayload } from 'jose';
 import { unfit } from '../secret-text.ts';
 
 export interface Assertion {
@@ -18,6 +18,8 @@ const RSA_BITS_MIN = 2_048;
 export async function signAssertion({ claims, key, keyId, algorithm }: Assertion): Promise<string> {
   const alg = algorithm ?? fittingAlgorithm(key);
   const header = { alg, typ: 'JWT', ...(keyId === undefined ? {} : { kid: keyId }) };
+  // Loaded here: few nodes sign assertions, and it takes a twentieth of the time to ready.
+  const { SignJWT } = await import('jose');
   try {
     return await new SignJWT(claims).setProtectedHeader(header).sign(key);
   } catch {

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { WorkerAnswer, WorkerRequest } from '../../worker-link.ts';
 import { type Operation, Operations } from './operations.ts';
@@ -19,3 +20,6 @@ port.on('message', ({ id, operation }: WorkerRequest<Operation>) => {
     (error: unknown) => answer({ id, error: toWireError(error) }),
   );
 });
+
+// Else compiled code is kept only where the process ends in peace.
+flushCompileCache();

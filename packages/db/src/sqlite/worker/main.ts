@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { WorkerAnswer, WorkerRequest } from '../../worker-link.ts';
 import type { Operation, WorkerSettings } from '../protocol.ts';
@@ -19,6 +20,9 @@ port.on('message', ({ id, operation }: WorkerRequest<Operation>) => {
     if (operation.op === 'close') port.close();
   });
 });
+
+// Else compiled code is kept only where the process ends in peace.
+flushCompileCache();
 
 function createHandler(workerSettings: WorkerSettings): (operation: Operation, answer: Answering) => void {
   if (workerSettings.role === 'reader') return createReader(workerSettings.file);
