@@ -1,11 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Program } from '../workplace.ts';
+import type { Program, Workplace } from '../workplace.ts';
 import { type PosternSize, posternConfig } from './postern-config.ts';
 import { CALL_PATH, fillCompileCache, type Surroundings, type Variant } from './variant.ts';
 
 /** What the main table measures. */
 export const USUAL_SIZE: PosternSize = { agents: 1, rules: 100 };
+
+/** Where the program has been started before, so that every later start finds its modules compiled. */
+const filled = new WeakSet<Workplace>();
 
 const READY = /^postern ready data=http:\/\/127\.0\.0\.1:(\d+) admin=/;
 
@@ -15,7 +18,10 @@ const READY = /^postern ready data=http:\/\/127\.0\.0\.1:(\d+) admin=/;
  */
 export async function startPostern(surroundings: Surroundings, size: PosternSize, name: string): Promise<Variant> {
   const { workplace } = surroundings;
-  await fillCompileCache(workplace, posternProgram(surroundings, USUAL_SIZE, `${name}-before`).program);
+  if (!filled.has(workplace)) {
+    await fillCompileCache(workplace, posternProgram(surroundings, USUAL_SIZE, `${name}-before`).program);
+    filled.add(workplace);
+  }
   return await startProgram(surroundings, posternProgram(surroundings, size, name));
 }
 
