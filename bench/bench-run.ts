@@ -53,8 +53,8 @@ export async function startBenchRun(workplace: Workplace, plan: Plan, say: (line
     },
     async warmUp(variant) {
       const callsMax = Math.max(plan.warmUpCalls, variant.tokens.length);
-      // The first use of a token may be dear; it gets twice the time.
-      const windowMs = plan.warmUpMsMax * (variant.tokens.length > 1 ? 2 : 1);
+      // The first use of a token may be dear, and each must have been used: it gets four times the time.
+      const windowMs = plan.warmUpMsMax * (variant.tokens.length > 1 ? 4 : 1);
       const { calls } = await load(generator, variant, { pace: { kind: 'closed', callsMax }, leadMs: 0, windowMs });
       if (calls < callsMax) say(`${variant.name} took ${calls} of ${callsMax} warm-up calls in ${windowMs} ms`);
     },

@@ -102,14 +102,14 @@ interface Variants {
 }
 
 async function startVariants(surroundings: Surroundings, withRecording: boolean): Promise<Variants> {
-  return {
-    direct: direct(surroundings),
-    nginx: await startNginx(surroundings),
-    fastify: await startServer(surroundings, 'fastify-http-proxy'),
-    bareForwarder: await startServer(surroundings, 'bare-forwarder'),
-    recordingForwarder: withRecording ? await startServer(surroundings, 'recording-forwarder') : undefined,
-    postern: await startPostern(surroundings, USUAL_SIZE, 'postern'),
-  };
+  const [nginx, fastify, bareForwarder, recordingForwarder, postern] = await Promise.all([
+    startNginx(surroundings),
+    startServer(surroundings, 'fastify-http-proxy'),
+    startServer(surroundings, 'bare-forwarder'),
+    withRecording ? startServer(surroundings, 'recording-forwarder') : undefined,
+    startPostern(surroundings, USUAL_SIZE, 'postern'),
+  ]);
+  return { direct: direct(surroundings), nginx, fastify, bareForwarder, recordingForwarder, postern };
 }
 
 function isThere(variant: Variant | undefined): variant is Variant {

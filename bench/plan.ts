@@ -42,8 +42,8 @@ export function fullPlan({ rounds = 7, seconds = 3 }: PlanOptions): Plan {
   };
 }
 
-/** The last table begins with long starts and has windows that cannot shrink further: 18 s are kept for a slow or busy machine. */
-const QUICK_BUDGET_MS = 42_000;
+/** The last table begins with long starts and has windows that cannot shrink further: 24 s are kept for a slow or busy machine. */
+const QUICK_BUDGET_MS = 36_000;
 const WINDOW_MS_MIN = 300;
 const WINDOW_MS_MAX = 1_500;
 

@@ -33,12 +33,17 @@ interface Sized {
 /** Postern in four sizes, calls spread over the keys of its agents. The usual one runs already. */
 export async function measureGrowth(run: BenchRun, usual: Variant, share: number): Promise<Growth> {
   const { plan, say } = run;
-  const contenders: Sized[] = [];
-  for (const [key, size] of Object.entries(SIZES) as [keyof Growth, PosternSize][]) {
-    say(`starting and warming up Postern with ${sizeText(size)}`);
-    const variant = key === 'oneAgent' ? usual : await startPostern(run.surroundings, size, `postern-${key}`);
+  const sizes = Object.entries(SIZES) as [keyof Growth, PosternSize][];
+  say('starting Postern in the other sizes');
+  const contenders: Sized[] = await Promise.all(
+    sizes.map(async ([key, size]) => ({
+      key,
+      variant: key === 'oneAgent' ? usual : await startPostern(run.surroundings, size, `postern-${key}`),
+    })),
+  );
+  for (const { key, variant } of contenders) {
+    say(`warming up Postern with ${sizeText(SIZES[key])}`);
     await run.warmUp(variant);
-    contenders.push({ key, variant });
   }
   const windowMs = plan.windowMs(plan.rounds * contenders.length, share);
   const results = await inRounds(contenders, plan.rounds, async ({ key, variant }, round) => {
