@@ -78,4 +78,32 @@ describe('metrics', () => {
   it('tell the age of the oldest entry that is not durable', async () => {
     expect(await createMetrics(() => 1.5).text()).toContain('postern_audit_lag_seconds 1.5\n');
   });
+
+  it('tell what is registered after they were read, and keep the last value of what cannot be read', async () => {
+    const metrics = createMetrics(() => 0);
+    expect(await metrics.text()).not.toContain('waiting');
+    let read = async () => 3;
+    metrics.register({ name: 'waiting', help: 'Those that wait', type: 'gauge', read: () => read() });
+    metrics.countRetry('api');
+    expect(await metrics.text()).toContain('waiting 3\n');
+    read = () => Promise.reject(new Error('the store is away'));
+    const text = await metrics.text();
+    expect(text).toContain('waiting 3\n');
+    expect(text).toContain('postern_upstream_retries_total{integration="api"} 1\n');
+  });
+
+  it('tell a closed list of labels as it is now', async () => {
+    const metrics = createMetrics(() => 0);
+    let up = 1;
+    metrics.register({
+      ...{ name: 'up', help: 'Whether it answers', type: 'gauge', labels: ['dependency'] },
+      readAll: () => [[{ dependency: 'database' }, up]],
+    });
+    expect(await metrics.text()).toContain('up{dependency="database"} 1\n');
+    up = 0;
+    expect(await metrics.text()).toContain('up{dependency="database"} 0\n');
+    expect(await metrics.series()).toContainEqual(
+      expect.objectContaining({ name: 'up', values: [{ labels: { dependency: 'database' }, value: 0 }] }),
+    );
+  });
 });
