@@ -87,8 +87,11 @@ function alphasPaths(operation: Operation): readonly string[] {
 const perObject = () =>
   operations.filter(({ parameters, path }) => parameters.length > 0 && !OF_THE_INSTANCE.test(path));
 
-/** Written by the gateway itself, in its own time: when something was used last, how far a message to its nodes has come. */
-const IN_ITS_OWN_TIME = { last_used_at: null, attempts: null, next_attempt_at: null, delivered_at: null };
+/** Written by the gateway itself, in its own time: when something was used last, and that its nodes were told of a template. */
+const USED = { last_used_at: null };
+const IN_ITS_OWN_TIME: Readonly<Record<string, object>> = {
+  template_invalidations: { ...USED, attempts: null, next_attempt_at: null, delivered_at: null },
+};
 
 /** All that is stored of a tenant, but for that. */
 function storedOf(tenant: string): Map<string, string> {
@@ -104,7 +107,7 @@ function storedOf(tenant: string): Map<string, string> {
   );
   const stored = tables.map(({ name }): [string, string] => {
     const rows = readDatabase<object>(gateway.dataFolder, `select * from ${name} where tenant = '${tenant}'`);
-    return [name, JSON.stringify(rows.map((row) => ({ ...row, ...IN_ITS_OWN_TIME })))];
+    return [name, JSON.stringify(rows.map((row) => ({ ...row, ...(IN_ITS_OWN_TIME[name] ?? USED) })))];
   });
   return new Map([...stored, ['entries', String(entries.length)]]);
 }
