@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import type { EventHub } from '@postern/admin/live-events';
 import { createDbRepositories, createMemoryRateLimits, type DbClient, runInTransaction } from '@postern/db';
 import type { CallJournal, DbRepositories, RunInTransaction } from '@postern/db/ports';
@@ -85,19 +83,6 @@ export interface Composition {
 
 /** Tenants exist from the first start on; this one always does. */
 export const DEFAULT_TENANT = 'default';
-
-/** A lock of the operating system, held through SQLite: Node offers no other that dies with the process. */
-export function lockFile(path: string): { close(): void } | undefined {
-  closeSync(openSync(path, 'a', 0o600));
-  const lock = new DatabaseSync(path);
-  try {
-    lock.exec('pragma locking_mode = exclusive; pragma busy_timeout = 0; begin exclusive');
-    return lock;
-  } catch {
-    lock.close();
-    return undefined;
-  }
-}
 
 /** Listens nowhere yet. */
 export async function compose(parts: Parts): Promise<Composition> {

@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import path from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@postern/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { lockFile } from './compose.ts';
 import { type DataFolder, DataFolderError, enclosingCheckout, openDataFolder } from './data-folder.ts';
+import { lockFile } from './open-stores.ts';
 
 let temporary: TemporaryFolder;
 let place: string;

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { createDbRepositories, createSqliteCallJournal, type DbClient, openSqlite } from '@postern/db';
 import { type CallJournal, DbError, type InstanceMarksPort, type NodesPort } from '@postern/db/ports';
 import type { RoleFinding } from '@postern/db/postgres';
@@ -51,4 +53,17 @@ export async function openStores({ database }: Pick<Settings, 'database'>, now: 
 function unusable(error: unknown): never {
   if (error instanceof DbError) throw new EnvironmentError('POSTERN_DATABASE_URL', error.message);
   throw error;
+}
+
+/** A lock of the operating system, held through SQLite: Node offers no other that dies with the process. */
+export function lockFile(path: string): { close(): void } | undefined {
+  closeSync(openSync(path, 'a', 0o600));
+  const lock = new DatabaseSync(path);
+  try {
+    lock.exec('pragma locking_mode = exclusive; pragma busy_timeout = 0; begin exclusive');
+    return lock;
+  } catch {
+    lock.close();
+    return undefined;
+  }
 }
