@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { startUpstream, type TemporaryFolder, temporaryFolder, type Upstream } from '@postern/testing';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { call } from './support/http-client.ts';
@@ -41,6 +43,16 @@ beforeAll(async () => {
 afterAll(async () => {
   await upstream?.close();
   await folder?.remove();
+});
+
+test('the patterns mean the modules that are there', () => {
+  const require = createRequire(import.meta.url);
+  const urlOf = (name: string) => pathToFileURL(require.resolve(name)).href;
+  expect(urlOf('prom-client')).toMatch(ON_DEMAND.metrics);
+  expect(urlOf('jose')).toMatch(ON_DEMAND.assertions);
+  for (const name of ['pg', 'ioredis', '@postern/db/postgres', '@postern/db/redis'])
+    expect(urlOf(name)).toMatch(ON_DEMAND['other stores']);
+  expect(urlOf('fastify')).toMatch(ON_DEMAND['the control plane']);
 });
 
 test('a start and a call load nothing that only other gateways need, and what is asked for comes', async () => {

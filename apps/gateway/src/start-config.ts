@@ -16,7 +16,7 @@ const DEFAULT_FILE = 'postern.yaml';
 export async function applyStartConfig(parts: StartConfigParts): Promise<readonly string[]> {
   const [main, ...layers] = startFiles(parts.settings);
   if (main === undefined) return parts.settings.unsafeAllowAddresses ?? [];
-  // Loaded here: without a file nothing of configuration as code is needed, a seventh of what a start loads.
+  // Loaded here: without a file nothing of configuration as code is needed, a twelfth of the modules of a start.
   const { applyStartFiles } = await import('./start-files.ts');
   return applyStartFiles(parts, main, layers);
 }

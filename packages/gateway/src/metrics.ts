@@ -1,6 +1,6 @@
 import type { BreakerState, UpstreamLane } from '@postern/proxy-runtime';
-import { CountedCalls } from './counted-calls.ts';
 import { DurationCounts } from './duration-counts.ts';
+import { EndedCalls } from './ended-calls.ts';
 import type { CallMetrics } from './gateway.ts';
 import type { MetricRegistry } from './metric-registry.ts';
 import type { CountedByLabels, MetricSeries, MetricSource } from './metric-source.ts';
@@ -31,14 +31,14 @@ export function createMetrics(
 ): GatewayMetrics {
   /** In the order of the text, until somebody asks for it: a node that nobody asks loads nothing of prom-client. */
   const waiting: MetricSource[] = [];
-  let loading: Promise<MetricRegistry> | undefined;
+  let registry: MetricRegistry | undefined;
   const current = async () => {
-    loading ??= import('./metric-registry.ts').then(({ MetricRegistry }) => new MetricRegistry());
-    const registry = await loading;
+    const loaded = await import('./metric-registry.ts');
+    registry ??= new loaded.MetricRegistry();
     for (const source of waiting.splice(0)) registry.add(source);
     return registry;
   };
-  const calls = new CountedCalls();
+  const calls = new EndedCalls();
   const seconds = new DurationCounts();
   const help = 'From the request head to the end of the answer';
   waiting.push(calls.source, { name: 'postern_call_seconds', help, type: 'histogram', counts: seconds });

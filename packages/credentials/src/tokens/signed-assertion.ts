@@ -18,7 +18,7 @@ const RSA_BITS_MIN = 2_048;
 export async function signAssertion({ claims, key, keyId, algorithm }: Assertion): Promise<string> {
   const alg = algorithm ?? fittingAlgorithm(key);
   const header = { alg, typ: 'JWT', ...(keyId === undefined ? {} : { kid: keyId }) };
-  // Loaded here: few nodes sign assertions, and it takes a twentieth of the time to ready.
+  // Loaded here: 46 modules, and few nodes sign assertions.
   const { SignJWT } = await import('jose');
   try {
     return await new SignJWT(claims).setProtectedHeader(header).sign(key);

@@ -8,8 +8,8 @@ interface CallCount {
   value: number;
 }
 
-/** Calls by integration, then outcome and code. */
-export class CountedCalls {
+/** Counts calls by integration, then by how they ended. */
+export class EndedCalls {
   readonly #byIntegration = new Map<string, Map<string | number, CallCount>>();
 
   readonly source: CountedByLabels = {
